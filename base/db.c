@@ -1,0 +1,328 @@
+#include "db.h"
+
+#include "err.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <lmdb.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+enum {
+	READERS_MAX = 1024, /* 256 workers, their successors, and command lines; 64 bytes each in the lock file */
+	/* not in every libc's magic.h */
+	FS_CIFS = (int)0xFF534D42,
+	FS_SMB2 = (int)0xFE534D42,
+	FS_CEPH = 0x00C36400,
+	FS_LUSTRE = 0x0BD00BD0,
+};
+
+/* Address space is free, a map that is too small is not: 64 GiB hold 10^8 domains. */
+#if UINTPTR_MAX > 0xFFFFFFFFu
+static const size_t map_bytes = (size_t)64 << 30;
+#else
+static const size_t map_bytes = (size_t)1 << 30;
+#endif
+
+static const char *const table_names[DB_TABLE_COUNT] = {
+	[DB_META] = "meta",           [DB_FILES] = "files",       [DB_POLICIES] = "policies",
+	[DB_SPECS] = "specs",         [DB_FILE_OF] = "file_of",   [DB_DOMAINS] = "domains",
+	[DB_BODIES] = "bodies",       [DB_PROBLEMS] = "problems", [DB_PEM_FILES] = "pem_files",
+	[DB_WITHDRAWN] = "withdrawn", [DB_PAIRS] = "pairs",         [DB_NAMES] = "names",       [DB_KEYS] = "keys",
+};
+
+struct db {
+	MDB_env *env;
+	enum db_kind kind;
+	MDB_dbi dbi[DB_TABLE_COUNT];
+};
+
+struct db_txn {
+	MDB_txn *txn;
+	struct db *db;
+};
+
+struct db_cursor {
+	MDB_cursor *cur;
+};
+
+static int code_of(int rc)
+{
+	switch (rc) {
+	case MDB_NOTFOUND: return ERR_NOENT;
+	case MDB_BAD_VALSIZE: return ERR_RANGE;
+	case ENOMEM: return ERR_NOMEM;
+	case ENOENT: return ERR_NOENT;
+	case EACCES:
+	case EPERM: return ERR_PERM;
+	default: return ERR_IO;
+	}
+}
+
+static int fail(struct err *err, int rc, const char *what)
+{
+	if (rc == ENOSPC)
+		return err_set(err, ERR_IO, "%s: the disk is full; nothing was changed", what);
+	if (rc == MDB_MAP_FULL)
+		return err_set(err, ERR_IO, "%s: the store has reached its largest size; nothing was changed", what);
+	return err_set(err, code_of(rc), "%s: %s", what, mdb_strerror(rc));
+}
+
+static bool is_remote(long fs_type)
+{
+	switch ((int)fs_type) {
+	case NFS_SUPER_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case CODA_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case FS_CIFS:
+	case FS_SMB2:
+	case FS_CEPH:
+	case FS_LUSTRE: return true;
+	default: return false;
+	}
+}
+
+static int check_folder(const char *dir, struct err *err)
+{
+	struct statfs fs;
+	if (statfs(dir, &fs) != 0)
+		return err_errno(err, errno, "store folder %s", dir);
+	if (is_remote((long)fs.f_type))
+		return err_set(err, ERR_IO,
+			       "store folder %s is on a network file system, where LMDB is not safe; "
+			       "set state_dir to a folder on a local disk",
+			       dir);
+	return 0;
+}
+
+static bool has_table(enum db_kind kind, size_t t)
+{
+	return kind == DB_KEYRING ? t == DB_KEYS : t != DB_KEYS;
+}
+
+static int open_tables(struct db *db, bool write)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+	if (rc)
+		return rc;
+	for (size_t t = 0; t < DB_TABLE_COUNT; t++) {
+		if (!has_table(db->kind, t))
+			continue;
+		rc = mdb_dbi_open(txn, table_names[t], write ? MDB_CREATE : 0, &db->dbi[t]);
+		if (rc) {
+			mdb_txn_abort(txn);
+			return rc;
+		}
+	}
+	return mdb_txn_commit(txn);
+}
+
+static int open_env(struct db *db, const char *dir, bool write)
+{
+	int rc = mdb_env_create(&db->env);
+	if (rc)
+		return rc;
+	rc = mdb_env_set_maxdbs(db->env, DB_TABLE_COUNT);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(db->env, map_bytes);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(db->env, READERS_MAX);
+	/* NOTLS: a read transaction belongs to its handle, so that a process may have several */
+	if (rc == 0)
+		rc = mdb_env_open(db->env, dir, MDB_NOTLS | (write ? 0u : MDB_RDONLY), db->kind == DB_KEYRING ? 0600 : 0640);
+	return rc;
+}
+
+int db_open(struct db **out, const char *dir, enum db_kind kind, bool write, struct err *err)
+{
+	*out = NULL;
+	int rc = check_folder(dir, err);
+	if (rc)
+		return rc;
+	struct db *db = calloc(1, sizeof *db);
+	if (!db)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	db->kind = kind;
+	rc = open_env(db, dir, write);
+	if (rc == 0)
+		rc = open_tables(db, write);
+	if (rc) {
+		db_close(db);
+		rc = fail(err, rc, dir);
+		(void)err_wrap(err, "cannot open the store");
+		return rc;
+	}
+	*out = db;
+	return 0;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	if (db->env)
+		mdb_env_close(db->env);
+	free(db);
+}
+
+int db_clear_stale_readers(struct db *db)
+{
+	int dead = 0;
+	int rc = mdb_reader_check(db->env, &dead);
+	return rc ? code_of(rc) : dead;
+}
+
+static int begin(struct db *db, unsigned flags, struct db_txn **out, struct err *err)
+{
+	*out = NULL;
+	struct db_txn *txn = calloc(1, sizeof *txn);
+	if (!txn)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	txn->db = db;
+	int rc = mdb_txn_begin(db->env, NULL, flags, &txn->txn);
+	if (rc) {
+		free(txn);
+		return fail(err, rc, "store");
+	}
+	*out = txn;
+	return 0;
+}
+
+int db_begin_read(struct db *db, struct db_txn **out, struct err *err)
+{
+	return begin(db, MDB_RDONLY, out, err);
+}
+
+int db_begin_write(struct db *db, struct db_txn **out, struct err *err)
+{
+	return begin(db, 0, out, err);
+}
+
+int db_commit(struct db_txn *take_txn, struct err *err)
+{
+	int rc = mdb_txn_commit(take_txn->txn); /* frees the handle whatever it returns */
+	free(take_txn);
+	return rc ? fail(err, rc, "store") : 0;
+}
+
+void db_end(struct db_txn *take_txn)
+{
+	if (!take_txn)
+		return;
+	mdb_txn_abort(take_txn->txn);
+	free(take_txn);
+}
+
+void db_reset(struct db_txn *txn)
+{
+	mdb_txn_reset(txn->txn);
+}
+
+int db_renew(struct db_txn *txn)
+{
+	int rc = mdb_txn_renew(txn->txn);
+	return rc ? code_of(rc) : 0;
+}
+
+static bool is_key(struct span key)
+{
+	return key.len > 0 && key.len <= DB_KEY_MAX_BYTES;
+}
+
+static MDB_val val_of(struct span s)
+{
+	return (MDB_val){.mv_size = s.len, .mv_data = (void *)(uintptr_t)s.p}; /* LMDB only reads it */
+}
+
+static struct span span_of_val(MDB_val v)
+{
+	return (struct span){v.mv_data, v.mv_size};
+}
+
+int db_get(struct db_txn *txn, enum db_table table, struct span key, struct span *out)
+{
+	if (!is_key(key))
+		return ERR_NOENT;
+	MDB_val k = val_of(key), v;
+	int rc = mdb_get(txn->txn, txn->db->dbi[table], &k, &v);
+	if (rc)
+		return code_of(rc);
+	*out = span_of_val(v);
+	return 0;
+}
+
+int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span value, struct err *err)
+{
+	if (!is_key(key))
+		return err_set(err, ERR_RANGE, "store: a key of %zu bytes", key.len);
+	MDB_val k = val_of(key), v = val_of(value);
+	int rc = mdb_put(txn->txn, txn->db->dbi[table], &k, &v, 0);
+	return rc ? fail(err, rc, "store") : 0;
+}
+
+int db_delete(struct db_txn *txn, enum db_table table, struct span key, struct err *err)
+{
+	if (!is_key(key))
+		return ERR_NOENT;
+	MDB_val k = val_of(key);
+	int rc = mdb_del(txn->txn, txn->db->dbi[table], &k, NULL);
+	if (rc == MDB_NOTFOUND)
+		return ERR_NOENT;
+	return rc ? fail(err, rc, "store") : 0;
+}
+
+size_t db_count(struct db_txn *txn, enum db_table table)
+{
+	MDB_stat st;
+	return mdb_stat(txn->txn, txn->db->dbi[table], &st) == 0 ? st.ms_entries : 0;
+}
+
+int db_cursor_open(struct db_txn *txn, enum db_table table, struct db_cursor **out, struct err *err)
+{
+	*out = NULL;
+	struct db_cursor *cur = calloc(1, sizeof *cur);
+	if (!cur)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = mdb_cursor_open(txn->txn, txn->db->dbi[table], &cur->cur);
+	if (rc) {
+		free(cur);
+		return fail(err, rc, "store");
+	}
+	*out = cur;
+	return 0;
+}
+
+void db_cursor_close(struct db_cursor *cur)
+{
+	if (!cur)
+		return;
+	mdb_cursor_close(cur->cur);
+	free(cur);
+}
+
+static int step(struct db_cursor *cur, MDB_val *k, MDB_cursor_op op, struct span *out_key, struct span *out_value)
+{
+	MDB_val v;
+	int rc = mdb_cursor_get(cur->cur, k, &v, op);
+	if (rc)
+		return code_of(rc);
+	*out_key = span_of_val(*k);
+	*out_value = span_of_val(v);
+	return 0;
+}
+
+int db_seek(struct db_cursor *cur, struct span key, struct span *out_key, struct span *out_value)
+{
+	MDB_val k = val_of(key);
+	return step(cur, &k, key.len ? MDB_SET_RANGE : MDB_FIRST, out_key, out_value);
+}
+
+int db_next(struct db_cursor *cur, struct span *out_key, struct span *out_value)
+{
+	MDB_val k;
+	return step(cur, &k, MDB_NEXT, out_key, out_value);
+}

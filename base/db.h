@@ -1,0 +1,93 @@
+/* db: the door to LMDB. Environments, transactions, tables, cursors; nothing about what the rows mean.
+ *
+ * One writer (the keeper), many readers (workers, the command line). A commit is visible to every read
+ * transaction that begins or is renewed after it. Open an environment after fork, once per process.
+ * Spans returned by db_get and by cursors point into the map: valid until the transaction ends, is reset,
+ * or (in a write transaction) the next put or delete.
+ *
+ * Codes: ERR_NOENT not there · ERR_IO disk full, map full, I/O error · ERR_NOMEM · ERR_PERM. */
+#ifndef BASE_DB_H
+#define BASE_DB_H
+
+#include "span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct db;
+struct db_txn;
+struct db_cursor;
+
+/* THE list of tables. The first group lives in the store, DB_KEYS alone in the keyring. */
+enum db_table {
+	DB_META,      /* one value per fixed name: version, settings, defaults, state */
+	DB_FILES,     /* YAML files that were read: path -> stat identity, number */
+	DB_POLICIES,  /* named policies: name -> spec */
+	DB_SPECS,     /* what the operator wrote for a domain: domain -> spec */
+	DB_FILE_OF,   /* file number + domain -> nothing: which domains a file holds */
+	DB_DOMAINS,   /* what is served: domain -> row */
+	DB_WITHDRAWN, /* date + domain -> nothing: when a withdrawn row goes */
+	DB_BODIES,    /* policy bodies: SHA-256 -> reference count + bytes */
+	DB_PROBLEMS,  /* what is refused, and why */
+	DB_PEM_FILES, /* certificate files seen: path -> stat identity, what was found */
+	DB_PAIRS,     /* certificate pairs: id -> dates, names, chain, public key digest */
+	DB_NAMES,     /* SAN + pair id -> nothing: which pairs are valid for a name */
+	DB_KEYS,      /* public key digest -> private key (DER) */
+	DB_TABLE_COUNT
+};
+
+enum db_kind {
+	DB_STORE,  /* all tables but DB_KEYS; readable by the group */
+	DB_KEYRING /* DB_KEYS only; mode 0600 */
+};
+
+enum { DB_KEY_MAX_BYTES = 511 }; /* LMDB's own limit in its default build */
+
+/* db_open: opens (with write: creates) the environment in folder dir, which must exist on a local file system;
+ * NFS and its like are refused with a sentence.
+ * write    false: read transactions only; ERR_NOENT when nothing was created there yet */
+int db_open(struct db **out, const char *dir, enum db_kind kind, bool write, struct err *err);
+
+/* db_close: accepts NULL. All transactions must have ended. */
+void db_close(struct db *db);
+
+/* db_clear_stale_readers: frees the reader slots of processes that died. Returns how many, or an ERR_. */
+int db_clear_stale_readers(struct db *db);
+
+int db_begin_read(struct db *db, struct db_txn **out, struct err *err);
+int db_begin_write(struct db *db, struct db_txn **out, struct err *err);
+
+/* db_commit: ends a write transaction for good, on disk (fsync) when it returns 0; otherwise nothing changed. */
+int db_commit(struct db_txn *take_txn, struct err *err);
+
+/* db_end: ends a read transaction, or abandons a write transaction. Accepts NULL. */
+void db_end(struct db_txn *take_txn);
+
+/* db_reset/db_renew: lets go of the snapshot of a read transaction / takes the newest. For a worker, which
+ * begins once and then renews at the start of each callback that reads and resets at its end. */
+void db_reset(struct db_txn *txn);
+int db_renew(struct db_txn *txn);
+
+/* db_get: returns 0, ERR_NOENT or ERR_IO. An empty or over-long key is ERR_NOENT. */
+int db_get(struct db_txn *txn, enum db_table table, struct span key, struct span *out);
+
+/* db_put: inserts or replaces. key 1..DB_KEY_MAX_BYTES. */
+int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span value, struct err *err);
+
+/* db_delete: ERR_NOENT when there was none (err untouched). */
+int db_delete(struct db_txn *txn, enum db_table table, struct span key, struct err *err);
+
+/* db_count: rows in a table. */
+size_t db_count(struct db_txn *txn, enum db_table table);
+
+/* A cursor walks a table in the order of its keys. Open one per walk and close it before its transaction ends.
+ * db_seek   first row whose key is >= key (an empty key: the first row)
+ * db_next   the row after the current one; a row that was deleted meanwhile is stepped over
+ * both return 0, ERR_NOENT at the end, or ERR_IO. */
+int db_cursor_open(struct db_txn *txn, enum db_table table, struct db_cursor **out, struct err *err);
+void db_cursor_close(struct db_cursor *cur);
+int db_seek(struct db_cursor *cur, struct span key, struct span *out_key, struct span *out_value);
+int db_next(struct db_cursor *cur, struct span *out_key, struct span *out_value);
+
+#endif

@@ -1,0 +1,63 @@
+#include "err.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int err_set(struct err *e, int code, const char *fmt, ...)
+{
+	if (e) {
+		va_list ap;
+		va_start(ap, fmt);
+		e->code = code;
+		(void)vsnprintf(e->text, sizeof e->text, fmt, ap); /* cut off where too long: still a sentence */
+		va_end(ap);
+	}
+	return code;
+}
+
+static int code_of_errno(int errnum)
+{
+	switch (errnum) {
+	case ENOMEM: return ERR_NOMEM;
+	case ENOENT: return ERR_NOENT;
+	case EACCES:
+	case EPERM: return ERR_PERM;
+	default: return ERR_IO;
+	}
+}
+
+int err_errno(struct err *e, int errnum, const char *fmt, ...)
+{
+	int code = code_of_errno(errnum);
+	if (e) {
+		va_list ap;
+		va_start(ap, fmt);
+		e->code = code;
+		int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+		va_end(ap);
+		if (n >= 0 && (size_t)n < sizeof e->text) {
+			char why[128];
+			/* the XSI strerror_r: this file asks for no GNU extension */
+			if (strerror_r(errnum, why, sizeof why) != 0)
+				(void)snprintf(why, sizeof why, "error %d", errnum);
+			(void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", why);
+		}
+	}
+	return code;
+}
+
+int err_wrap(struct err *e, const char *fmt, ...)
+{
+	if (!e)
+		return 0;
+	char old[ERR_TEXT_BYTES];
+	memcpy(old, e->text, sizeof old);
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof e->text)
+		(void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
+	return e->code;
+}
