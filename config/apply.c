@@ -1,0 +1,431 @@
+#include "apply.h"
+
+#include "../base/clock.h"
+#include "../base/db.h"
+#include "../base/err.h"
+#include "domains.h"
+#include "known.h"
+#include "merge.h"
+#include "rows.h"
+#include "trouble.h"
+#include "outcome.h"
+
+#include <stdlib.h>
+
+enum { META_MAX_BYTES = 1 << 20, FRESH_WARNINGS_MAX = 100 };
+
+static const struct span settings_key = {"settings", 8}, defaults_key = {"defaults", 8}, patterns_key = {"includes", 8};
+
+/* --- what the main file says for all domains -------------------------------------------------------------------------- */
+
+int apply_load_settings(struct db *store, struct settings *out, struct err *err)
+{
+	struct db_txn *txn;
+	struct span value;
+	*out = (struct settings){0};
+	int rc = db_begin_read(store, &txn, err);
+	if (rc)
+		return rc;
+	rc = db_get(txn, DB_META, settings_key, &value);
+	if (rc == 0)
+		rc = settings_decode(value, out);
+	db_end(txn);
+	return rc ? err_set(err, rc, "store: no settings") : 0;
+}
+
+static int add_cert_path(struct text_list *list, struct span value)
+{
+	struct spec spec;
+	struct span stored = {value.p + sizeof(uint32_t), value.len - sizeof(uint32_t)};
+	if (value.len < sizeof(uint32_t) || spec_decode(stored, &spec) != 0 || !spec_has(&spec, SPEC_CERT))
+		return 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (span_is(span_of(list->items[i]), spec.cert))
+			return 0;
+	return text_list_add(list, spec.cert);
+}
+
+int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *err)
+{
+	struct db_txn *txn;
+	struct db_cursor *cur;
+	struct span key, value;
+	int rc = db_begin_read(store, &txn, err);
+	if (rc)
+		return rc;
+	rc = db_cursor_open(txn, DB_SPECS, &cur, err);
+	if (rc == 0) {
+		for (rc = db_seek(cur, (struct span){NULL, 0}, &key, &value); rc == 0; rc = db_next(cur, &key, &value))
+			if (add_cert_path(list, value) != 0)
+				break;
+		db_cursor_close(cur);
+		rc = rc == ERR_NOENT ? 0 : err_set(err, rc ? rc : ERR_NOMEM, "the certificate paths cannot be read");
+	}
+	db_end(txn);
+	return rc;
+}
+
+static int load_patterns(struct db_txn *txn, struct text_list *out)
+{
+	struct span value;
+	if (db_get(txn, DB_META, patterns_key, &value) != 0)
+		return 0;
+	while (value.len) {
+		size_t len = strnlen(value.p, value.len);
+		if (text_list_add(out, (struct span){value.p, len}) != 0)
+			return ERR_NOMEM;
+		len = len < value.len ? len + 1 : len;
+		value = (struct span){value.p + len, value.len - len};
+	}
+	return 0;
+}
+
+static bool is_known(void *ctx, const char *path, const struct file_id *id)
+{
+	const struct known_file *f = known_find(ctx, path);
+	return f && !f->is_unfinished && file_id_is(&f->id, id);
+}
+
+int apply_read(struct db *store, const char *main_path, struct load *out, struct err *err)
+{
+	struct known known = {0};
+	struct text_list patterns = {0};
+	struct db_txn *txn;
+	*out = (struct load){0};
+	int rc = db_begin_read(store, &txn, err);
+	if (rc)
+		return rc;
+	rc = known_load(txn, &known, err);
+	if (rc == 0 && load_patterns(txn, &patterns) != 0)
+		rc = err_set(err, ERR_NOMEM, "out of memory");
+	db_end(txn); /* reading files may take long */
+	if (rc == 0)
+		rc = load_run(out, main_path, is_known, &known, &patterns, err);
+	text_list_deinit(&patterns);
+	known_deinit(&known);
+	return rc;
+}
+
+/* --- one run ------------------------------------------------------------------------------------------------------------ */
+
+struct apply {
+	struct db_txn *txn;
+	struct load *load;
+	struct known known;
+	struct merge merge;
+	struct settings settings;
+	struct buf defaults_stored;
+	struct spec defaults;
+	struct check_places places; /* of the defaults; the rest per domain */
+	int64_t now_unix_s;
+	bool is_changed;
+	bool is_all_dirty;
+	bool is_only_removed; /* update() passes over domains that have a spec */
+	bool has_troubles;
+	struct outcome outcome;
+	struct problem_list problems; /* of the domain in hand */
+	struct buf spec_stored, policy_stored, policy_name;
+	bool has_policy; /* policy_stored is policy_name's */
+	struct apply_result *out;
+};
+
+static bool is_meta(struct db_txn *txn, struct span key, struct span value)
+{
+	struct span old;
+	int rc = db_get(txn, DB_META, key, &old);
+	return rc == 0 ? span_is(old, value) : value.len == 0;
+}
+
+static int put_meta(struct apply *a, struct span key, struct span value, bool *out_changed, struct err *err)
+{
+	if (is_meta(a->txn, key, value))
+		return 0;
+	*out_changed = true;
+	a->is_changed = true;
+	return db_put(a->txn, DB_META, key, value, err);
+}
+
+static const struct source *main_source(const struct apply *a)
+{
+	const struct load_file *f = a->load->count ? &a->load->files[0] : NULL;
+	bool is_usable = f && f->is_main && f->is_read && !f->source.is_broken && !a->merge.is_put_off[0];
+	return is_usable ? &f->source : NULL;
+}
+
+static int take_settings(struct apply *a, const struct source *s, struct err *err)
+{
+	struct buf stored;
+	buf_init(&stored, META_MAX_BYTES);
+	int rc = settings_encode(&s->settings, &stored);
+	if (rc)
+		rc = err_set(err, rc, "out of memory");
+	else /* ttl, tls_rpt and id reach every row; the rest costs one pass over unchanged ones */
+		rc = put_meta(a, settings_key, buf_span(&stored), &a->is_all_dirty, err);
+	buf_deinit(&stored);
+	return rc;
+}
+
+static int take_patterns(struct apply *a, struct err *err)
+{
+	struct buf stored;
+	bool ignored = false;
+	buf_init(&stored, META_MAX_BYTES);
+	for (size_t i = 0; i < a->load->patterns.count; i++)
+		(void)buf_add(&stored, a->load->patterns.items[i], strlen(a->load->patterns.items[i]) + 1);
+	int rc = stored.failed ? err_set(err, ERR_NOMEM, "out of memory")
+			       : put_meta(a, patterns_key, buf_span(&stored), &ignored, err);
+	buf_deinit(&stored);
+	return rc;
+}
+
+static int take_main(struct apply *a, struct err *err)
+{
+	const struct source *s = main_source(a);
+	int rc = 0;
+	if (s && !s->has_settings_errors)
+		rc = take_settings(a, s, err);
+	if (rc == 0 && s && !s->has_refused_defaults)
+		rc = put_meta(a, defaults_key, buf_span(&s->defaults), &a->is_all_dirty, err);
+	if (rc == 0 && s && !s->has_include_errors)
+		rc = take_patterns(a, err);
+	return rc;
+}
+
+/* The settings and defaults in force from here on, copied out of the store. */
+static int load_in_force(struct apply *a, struct err *err)
+{
+	struct span value;
+	int rc = db_get(a->txn, DB_META, settings_key, &value);
+	rc = rc == 0 ? settings_decode(value, &a->settings) : settings_init(&a->settings);
+	if (rc == 0 && db_get(a->txn, DB_META, defaults_key, &value) == 0)
+		rc = buf_add_span(&a->defaults_stored, value);
+	if (rc == 0 && a->defaults_stored.len)
+		rc = spec_decode(buf_span(&a->defaults_stored), &a->defaults);
+	a->places.defaults_file = a->load->count ? a->load->files[0].path : NULL;
+	a->places.defaults_line = a->defaults.line;
+	a->places.defaults_column = a->defaults.column;
+	return rc ? err_set(err, rc, "store: the settings cannot be read") : 0;
+}
+
+/* --- one domain ----------------------------------------------------------------------------------------------------------- */
+
+/* The named policy into policy_stored; kept from domain to domain, since neighbours tend to share it. */
+static int find_policy(struct apply *a, struct span name, struct err *err)
+{
+	struct span stored;
+	uint32_t file_no;
+	if (a->has_policy && span_is(buf_span(&a->policy_name), name))
+		return 0;
+	buf_reset(&a->policy_name);
+	buf_reset(&a->policy_stored);
+	a->has_policy = false;
+	int rc = merge_get_policy(a->txn, name, &file_no, &stored);
+	if (rc == ERR_NOENT)
+		return rc;
+	(void)buf_add_span(&a->policy_name, name);
+	(void)buf_add_span(&a->policy_stored, stored);
+	if (rc || a->policy_name.failed || a->policy_stored.failed)
+		return err_set(err, rc ? rc : ERR_NOMEM, "store: a policy cannot be read");
+	a->has_policy = true;
+	a->places.policy_file = known_path(&a->known, file_no);
+	return 0;
+}
+
+static int judge(struct apply *a, struct span domain, const struct spec *spec, const struct domain_row *row, struct err *err)
+{
+	struct spec policy;
+	struct outcome_input in = {
+		.domain = domain,
+		.spec = spec,
+		.defaults = &a->defaults,
+		.settings = &a->settings,
+		.has_history = true,
+		.row = row,
+		.now_unix_s = a->now_unix_s,
+	};
+	struct span name = spec_policy_name(spec, &a->defaults);
+	int rc = name.len ? find_policy(a, name, err) : 0;
+	if (rc && rc != ERR_NOENT)
+		return rc;
+	in.is_policy_missing = rc == ERR_NOENT;
+	in.places = a->places;
+	if (name.len && rc == 0) {
+		if (spec_decode(buf_span(&a->policy_stored), &policy) != 0)
+			return err_set(err, ERR_IO, "store: a policy is damaged");
+		in.policy = &policy;
+		in.places.policy_line = policy.line;
+		in.places.policy_column = policy.column;
+		in.places.policy_name = buf_span(&a->policy_name);
+	}
+	if (row && domains_body(a->txn, row, &in.old_body) != 0)
+		return err_set(err, ERR_IO, "store: the policy of %.*s is missing", SPAN_ARG(domain));
+	rc = outcome_find(&a->outcome, &in, &a->problems);
+	return rc ? err_set(err, rc, "out of memory") : 0;
+}
+
+/* Warnings about a change that was just made are told once, too. */
+static void tell_warnings(struct apply *a)
+{
+	for (size_t i = 0; i < a->problems.count && a->out->fresh.count < FRESH_WARNINGS_MAX; i++) {
+		const struct problem *p = &a->problems.items[i];
+		if (strcmp(p->code, "E15") == 0 || strcmp(p->code, "W05") == 0)
+			problem_add(&a->out->fresh, p, p->domain ? span_of(p->domain) : (struct span){NULL, 0});
+	}
+}
+
+static int store_trouble(struct apply *a, struct span domain, struct err *err)
+{
+	if (!a->has_troubles && a->problems.error_count == 0)
+		return 0;
+	a->has_troubles = true;
+	return trouble_put_domain(a->txn, domain, &a->problems, &a->out->fresh, &a->is_changed, err);
+}
+
+static int update_with(struct apply *a, struct span domain, uint32_t file_no, struct err *err)
+{
+	struct spec spec;
+	struct domain_row row;
+	bool is_changed = false;
+	if (spec_decode(buf_span(&a->spec_stored), &spec) != 0)
+		return err_set(err, ERR_IO, "store: what was written for %.*s is damaged", SPAN_ARG(domain));
+	int rc = domains_get(a->txn, domain, &row);
+	if (rc && rc != ERR_NOENT)
+		return err_set(err, rc, "store: the row of %.*s cannot be read", SPAN_ARG(domain));
+	const struct domain_row *old = rc == 0 ? &row : NULL;
+	a->places.domain_file = known_path(&a->known, file_no);
+	rc = judge(a, domain, &spec, old, err);
+	if (rc == 0 && a->outcome.is_good)
+		rc = rows_put(a->txn, domain, &a->outcome, old, (enum id_scheme)a->settings.dns_id, a->now_unix_s,
+			      &is_changed, err);
+	if (is_changed) {
+		a->out->changed_count++;
+		a->is_changed = true;
+		tell_warnings(a);
+	}
+	return rc ? rc : store_trouble(a, domain, err);
+}
+
+/* Brings the row of one domain up to what its spec says; without a spec it is withdrawn. */
+static int update(void *ctx, struct span domain, struct err *err)
+{
+	struct apply *a = ctx;
+	struct span stored;
+	uint32_t file_no;
+	bool is_changed = false;
+	problem_list_deinit(&a->problems);
+	int rc = merge_get_spec(a->txn, domain, &file_no, &stored);
+	if (rc == 0 && a->is_only_removed)
+		return 0;
+	if (rc == 0) {
+		buf_reset(&a->spec_stored);
+		if (buf_add_span(&a->spec_stored, stored) != 0)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		return update_with(a, domain, file_no, err);
+	}
+	if (rc != ERR_NOENT)
+		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(domain));
+	rc = rows_withdraw(a->txn, domain, (enum id_scheme)a->settings.dns_id, a->now_unix_s, &is_changed, err);
+	a->out->withdrawn_count += is_changed;
+	a->is_changed = a->is_changed || is_changed;
+	return rc ? rc : store_trouble(a, domain, err);
+}
+
+static int update_dirty(struct apply *a, struct err *err)
+{
+	a->is_only_removed = a->is_all_dirty; /* the others have their turn below */
+	int rc = merge_each_dirty(&a->merge, update, a, err);
+	a->is_only_removed = false;
+	if (rc == 0 && (a->is_all_dirty || merge_has_changed_policies(&a->merge)))
+		rc = merge_each_spec(&a->merge, a->is_all_dirty, &a->defaults, update, a, err);
+	size_t expired = 0;
+	if (rc == 0)
+		rc = rows_expire(a->txn, a->now_unix_s, &expired, err);
+	a->is_changed = a->is_changed || expired > 0;
+	return rc;
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------------------- */
+
+static int store_files(struct apply *a, struct err *err)
+{
+	for (size_t i = 0; i < a->load->count; i++) {
+		const struct load_file *f = &a->load->files[i];
+		if (!f->is_read || a->merge.is_put_off[i])
+			continue;
+		struct known_file *k = known_find(&a->known, f->path);
+		k->id = f->id;
+		k->is_unfinished = merge_has_conflict(&a->merge, k->no);
+		int rc = known_store(a->txn, k, &a->is_changed, err);
+		if (rc == 0)
+			rc = trouble_put_file(a->txn, k->no, &f->source.problems, &a->out->fresh, &a->is_changed, err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int run(struct apply *a, struct err *err)
+{
+	int rc = known_load(a->txn, &a->known, err);
+	if (rc == 0)
+		rc = merge_begin(&a->merge, a->txn, &a->known, a->load, clock_file_ns(), err);
+	if (rc == 0)
+		rc = take_main(a, err);
+	if (rc == 0)
+		rc = load_in_force(a, err);
+	if (rc == 0)
+		rc = merge_files(&a->merge, err);
+	if (rc == 0)
+		rc = store_files(a, err);
+	a->has_troubles = rc == 0 && db_count(a->txn, DB_PROBLEMS) > 0;
+	if (rc == 0)
+		rc = update_dirty(a, err);
+	a->is_changed = a->is_changed || a->merge.is_changed;
+	a->out->retry_ms = a->merge.retry_ms;
+	return rc;
+}
+
+static void count(struct apply *a)
+{
+	a->out->domain_count = db_count(a->txn, DB_DOMAINS);
+	a->out->withdrawn_total = db_count(a->txn, DB_WITHDRAWN);
+	a->out->error_count = db_count(a->txn, DB_PROBLEMS);
+}
+
+int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct apply_result *out, struct err *err)
+{
+	*out = (struct apply_result){0};
+	struct apply a = {.load = load, .now_unix_s = now_unix_s, .out = out};
+	outcome_init(&a.outcome);
+	buf_init(&a.defaults_stored, META_MAX_BYTES);
+	buf_init(&a.spec_stored, META_MAX_BYTES);
+	buf_init(&a.policy_stored, META_MAX_BYTES);
+	buf_init(&a.policy_name, DB_KEY_MAX_BYTES);
+	int rc = db_begin_write(store, &a.txn, err);
+	if (rc == 0) {
+		rc = run(&a, err);
+		count(&a);
+		if (rc == 0 && a.is_changed) {
+			rc = db_commit(a.txn, err);
+			out->is_committed = rc == 0;
+		} else {
+			db_end(a.txn);
+		}
+	}
+	merge_end(&a.merge);
+	known_deinit(&a.known);
+	settings_deinit(&a.settings);
+	problem_list_deinit(&a.problems);
+	outcome_deinit(&a.outcome);
+	buf_deinit(&a.defaults_stored);
+	buf_deinit(&a.spec_stored);
+	buf_deinit(&a.policy_stored);
+	buf_deinit(&a.policy_name);
+	return rc;
+}
+
+void apply_result_deinit(struct apply_result *r)
+{
+	problem_list_deinit(&r->fresh);
+	*r = (struct apply_result){0};
+}

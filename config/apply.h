@@ -1,0 +1,49 @@
+/* apply: what was loaded -> what is served: one transaction, or nothing.
+ *
+ * Merges the files that were read into the stored specs, finds the domains whose outcome may differ, and writes rows,
+ * bodies, ids, ledger dates and problems for them. Domains that are refused keep what they had. */
+#ifndef CONFIG_APPLY_H
+#define CONFIG_APPLY_H
+
+#include "load.h"
+#include "problem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct err;
+
+struct apply_result {
+	bool is_committed;           /* false: nothing differed, nothing was written */
+	size_t domain_count;         /* rows now, withdrawn ones included */
+	size_t changed_count;        /* rows that were written */
+	size_t withdrawn_count;      /* domains that were withdrawn just now */
+	size_t withdrawn_total;      /* … and all that are */
+	size_t error_count;          /* problems in force */
+	uint64_t retry_ms;           /* not 0: something was put off; come again after this time */
+	struct problem_list fresh;   /* errors that were not there before, and warnings about changes just made */
+};
+
+/* apply_run: all of it. A file that was rewritten in place and lost something (domains, bytes, its last line end, its
+ * grammar) is put off until it has been quiet for APPLY_SETTLE_MS: somebody may still be writing.
+ * load       its problems grow by those between files
+ * out        apply_result_deinit it whatever is returned
+ * returns    0; ERR_IO, ERR_NOMEM: nothing was changed */
+enum { APPLY_SETTLE_MS = 1500 };
+int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct apply_result *out, struct err *err);
+
+void apply_result_deinit(struct apply_result *r); /* accepts a zeroed one */
+
+/* apply_read: load_run for a server: only files that differ from what the store was made from are read, and what cannot be
+ * told from a broken main file comes from the store. The same returns as load_run. */
+int apply_read(struct db *store, const char *main_path, struct load *out, struct err *err);
+
+/* apply_load_settings: the last good server settings. ERR_NOENT when there are none. settings_deinit them. */
+int apply_load_settings(struct db *store, struct settings *out, struct err *err);
+
+/* apply_add_cert_paths: the `cert` keys of domains, each once, behind what list holds. */
+int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *err);
+
+#endif

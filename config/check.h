@@ -1,0 +1,50 @@
+/* check: the rules that need more than one key, or the past: codes E01 to E15, W01 to W13, I01 of the manual.
+ *
+ * Pure: values in, problems out. */
+#ifndef CONFIG_CHECK_H
+#define CONFIG_CHECK_H
+
+#include "../base/span.h"
+#include "problem.h"
+#include "spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct domain_row;
+struct settings;
+
+/* Where the values of a domain were written: problems are reported there, so that a shared policy's mistake is
+ * reported once and not once per tenant. */
+struct check_places {
+	const char *domain_file;
+	const char *policy_file;   /* NULL: no policy */
+	uint32_t policy_line, policy_column;
+	struct span policy_name;
+	const char *defaults_file; /* NULL: no defaults */
+	uint32_t defaults_line, defaults_column;
+};
+
+struct check {
+	struct span domain;
+	const struct resolved *resolved;
+	const struct settings *settings;
+	const struct check_places *places;
+	struct problem_list *out;
+};
+
+/* check_values: what is wrong with the values in force for a domain. body_len: of the rendered policy; 0: not rendered.
+ * Returns whether it may be served (no error was found). */
+bool check_values(const struct check *c, size_t body_len);
+
+/* check_history: what the past has to say: E14, E15, W05, W12.
+ * row       what is served now, or NULL: never published
+ * old_body  its bytes; digest_differs: the new body is another one
+ * Returns whether it may be served. */
+bool check_history(const struct check *c, const struct domain_row *row, struct span old_body, bool is_body_changed,
+		   int64_t now_unix_s);
+
+/* check_policy_missing: the domain asks for a policy that is nowhere. */
+void check_policy_missing(const struct check *c, struct span name);
+
+#endif

@@ -1,0 +1,56 @@
+/* domains: what is served for a domain: the row with body, id and dates. Readers' half: see apply.h for the writer's.
+ *
+ * A row says what has been committed; every worker's next look-up answers from it (DESIGN.md 2). */
+#ifndef CONFIG_DOMAINS_H
+#define CONFIG_DOMAINS_H
+
+#include "../base/sha256.h"
+#include "../base/span.h"
+#include "policy.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct db_txn;
+struct db_cursor;
+
+enum { DOMAIN_ID_MAX_BYTES = 32 }; /* RFC 8461 3.1 */
+
+enum domain_state {
+	DOMAIN_LIVE,
+	DOMAIN_WITHDRAWN, /* gone from the YAML; answered with mode none until cached_until_unix_s (RFC 8461 8.3) */
+};
+
+struct domain_row {
+	enum domain_state state;
+	enum policy_mode mode;
+	uint32_t max_age_s;
+	uint32_t ttl_s;                    /* of its DNS records */
+	uint8_t body[SHA256_BYTES];        /* key into DB_BODIES */
+	char id[DOMAIN_ID_MAX_BYTES + 1];  /* NUL behind */
+	int64_t changed_unix_s;            /* when the served bytes last changed */
+	int64_t mode_since_unix_s;         /* since when in this mode */
+	int64_t first_unix_s;              /* first publication */
+	int64_t cached_until_unix_s;       /* ledger: until when an earlier enforce or testing policy may be cached; 0: none */
+	int64_t stamp_unix_s;              /* the latest timestamp id that was used; 0: none */
+	uint64_t serial;                   /* the latest serial id that was used; 0: none */
+	struct span tls_rpt;               /* value of the _smtp._tls TXT ("v=TLSRPTv1; rua=…"), empty: no record */
+};
+
+/* domains_get: the row of a policy domain (not of its host). 0, ERR_NOENT, ERR_IO. Spans point into the map. */
+int domains_get(struct db_txn *txn, struct span domain, struct domain_row *out);
+
+/* domains_get_by_host: of a policy host, "mta-sts." + domain; ERR_NOENT also when host is no such name. */
+int domains_get_by_host(struct db_txn *txn, struct span host, struct domain_row *out);
+
+/* domains_body: the bytes to serve. 0, ERR_NOENT, ERR_IO. */
+int domains_body(struct db_txn *txn, const struct domain_row *row, struct span *out);
+
+/* domains_decode: decodes what a cursor on DB_DOMAINS stands on. ERR_PARSE when it is not a row. */
+int domains_decode(struct span value, struct domain_row *out);
+
+/* domains_encode: appends the stored form. */
+struct buf;
+int domains_encode(const struct domain_row *row, struct buf *out);
+
+#endif

@@ -1,0 +1,29 @@
+#include "ids.h"
+
+#include "../base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void ids_next(enum id_scheme scheme, const uint8_t digest[SHA256_BYTES], int64_t now_unix_s, struct ids_used *used,
+	      char out[DOMAIN_ID_MAX_BYTES + 1])
+{
+	char hex[2 * SHA256_BYTES + 1];
+	memset(out, 0, DOMAIN_ID_MAX_BYTES + 1);
+	switch (scheme) {
+	case ID_TIMESTAMP:
+		/* never the same twice, never back: a second later than the last one where the clock did not move */
+		used->stamp_unix_s = now_unix_s > used->stamp_unix_s ? now_unix_s : used->stamp_unix_s + 1;
+		clock_render_stamp(used->stamp_unix_s, out);
+		break;
+	case ID_SERIAL:
+		used->serial++;
+		(void)snprintf(out, DOMAIN_ID_MAX_BYTES + 1, "%" PRIu64, used->serial);
+		break;
+	case ID_DIGEST:
+		sha256_hex(digest, hex);
+		memcpy(out, hex, DOMAIN_ID_MAX_BYTES);
+		break;
+	}
+}

@@ -1,0 +1,25 @@
+/* ids: the id of a policy in its TXT record (RFC 8461 3.1): which one comes next. Pure.
+ *
+ * Two different bodies of a domain never get the same one, whatever the clock does. */
+#ifndef CONFIG_IDS_H
+#define CONFIG_IDS_H
+
+#include "../base/sha256.h"
+#include "domains.h"
+#include "settings.h"
+
+#include <stdint.h>
+
+/* What was used before: a row's own, or the highest of rows that are gone. */
+struct ids_used {
+	int64_t stamp_unix_s;
+	uint64_t serial;
+};
+
+/* ids_next: the id for a body with that digest, which is new for its domain.
+ * used   updated
+ * out    NUL-terminated */
+void ids_next(enum id_scheme scheme, const uint8_t digest[SHA256_BYTES], int64_t now_unix_s, struct ids_used *used,
+	      char out[DOMAIN_ID_MAX_BYTES + 1]);
+
+#endif

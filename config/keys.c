@@ -1,0 +1,142 @@
+#include "keys.h"
+
+#include "../base/buf.h"
+#include "policy.h"
+
+#include <stddef.h>
+
+#define SPEC_ANY (KEY_DEFAULTS | KEY_POLICY | KEY_DOMAIN)
+
+const struct key keys_table[] = {
+	{"listen", KEY_SERVER, KEY_ADDRESSES, 0, 0, "0.0.0.0:443 [::]:443", NULL, KEY_RESTART,
+	 "[\"0.0.0.0:443\", \"[::]:443\"]", true,
+	 "Addresses to answer on. Sockets inherited from systemd (LISTEN_FDS) take precedence.",
+	 offsetof(struct settings, listen)},
+	{"state_dir", KEY_SERVER, KEY_PATH, 0, 0, "/var/lib/mta-sts-server", NULL, KEY_RESTART, "/var/lib/mta-sts-server",
+	 true, "Folder of the store, on a local disk: policies, ids, certificates and keys. Made if it is not there.",
+	 offsetof(struct settings, state_dir)},
+	{"workers", KEY_SERVER, KEY_NUMBER, 0, 256, "0", NULL, KEY_RESTART, "0", false,
+	 "Worker processes; 0 means one per CPU.", offsetof(struct settings, workers)},
+	{"user", KEY_SERVER, KEY_WORD, 0, 0, "mta-sts", NULL, KEY_RESTART, "mta-sts", false,
+	 "The user to run as when started as root. The keeper keeps the right to read certificates, the workers keep none.",
+	 offsetof(struct settings, user)},
+	{"metrics", KEY_SERVER, KEY_ADDRESS, 0, 0, NULL, NULL, KEY_RESTART, "127.0.0.1:9106", false,
+	 "Address for plain HTTP with Prometheus text at /metrics and health at /healthz. Not set: none.",
+	 offsetof(struct settings, metrics)},
+	{"certs.paths", KEY_SERVER, KEY_PATHS, 0, 0, NULL, NULL, KEY_LIVE,
+	 "[/etc/letsencrypt/live, /etc/mta-sts-server/certs]", true,
+	 "Files or folder trees of PEM files, in whatever layout an ACME client leaves them. Certificate and key are paired by "
+	 "public key; a renewal is picked up at once.",
+	 offsetof(struct settings, cert_paths)},
+	{"dns.ttl", KEY_SERVER, KEY_NUMBER, 1, 2147483647, "300", "seconds", KEY_LIVE, "300", false,
+	 "TTL of the printed records.", offsetof(struct settings, dns_ttl_s)},
+	{"dns.id", KEY_SERVER, KEY_ID_SCHEME, 0, 0, "timestamp", NULL, KEY_LIVE, "timestamp", false,
+	 "How ids are made: timestamp (UTC of the change), serial (a number that grows by one) or digest (of the policy: "
+	 "several machines agree without talking to each other).",
+	 offsetof(struct settings, dns_id)},
+	{"dns.tls_rpt", KEY_SERVER, KEY_RUA, 0, 0, NULL, NULL, KEY_LIVE, "[\"mailto:tls-reports@example.com\"]", false,
+	 "Where senders send their TLS reports (RFC 8460), for every domain that has no tls_rpt of its own. Not set: no "
+	 "_smtp._tls records.",
+	 offsetof(struct settings, dns_tls_rpt)},
+	{"dns.host", KEY_SERVER, KEY_NAME, 0, 0, NULL, NULL, KEY_LIVE, "policy.example.com", false,
+	 "Also print mta-sts.<domain> as CNAME to this name. Not together with dns.addresses.",
+	 offsetof(struct settings, dns_host)},
+	{"dns.addresses", KEY_SERVER, KEY_IPS, 0, 0, NULL, NULL, KEY_LIVE, "[192.0.2.1, \"2001:db8::1\"]", false,
+	 "Also print mta-sts.<domain> as A and AAAA records with these addresses.",
+	 offsetof(struct settings, dns_addresses)},
+
+	{"policy", KEY_DEFAULTS | KEY_DOMAIN, KEY_WORD, 0, 0, NULL, NULL, KEY_LIVE, "standard", false,
+	 "Name of a policy under `policies`.", SPEC_POLICY},
+	{"mode", SPEC_ANY, KEY_MODE, 0, 0, NULL, NULL, KEY_LIVE, "testing", false,
+	 "none, testing or enforce (RFC 8461 section 5). Begin with testing for two weeks or more.", SPEC_MODE},
+	{"max_age", SPEC_ANY, KEY_NUMBER, 0, POLICY_MAX_AGE_MAX_S, NULL, "seconds", KEY_LIVE, "604800", false,
+	 "How long senders may cache the policy.", SPEC_MAX_AGE},
+	{"mx", SPEC_ANY, KEY_MX, 0, 0, NULL, NULL, KEY_LIVE, "[mx1.example.com, \"*.mx.example.com\"]", false,
+	 "The MX hosts. A wildcard stands for exactly one left-most label and wants quotes. A list replaces the one it "
+	 "inherits.",
+	 SPEC_MX},
+	{"id", KEY_POLICY | KEY_DOMAIN, KEY_ID, 0, 0, NULL, NULL, KEY_LIVE, "20260205120000", false,
+	 "Fixes the id by hand: 1 to 32 letters or digits. It must change whenever the policy does; otherwise the change is "
+	 "refused (E14).",
+	 SPEC_ID},
+	{"ttl", SPEC_ANY, KEY_NUMBER, 1, 2147483647, NULL, "seconds", KEY_LIVE, "3600", false,
+	 "TTL of the domain's records instead of dns.ttl.", SPEC_TTL},
+	{"tls_rpt", SPEC_ANY, KEY_RUA, 0, 0, NULL, NULL, KEY_LIVE, "[\"mailto:tls-reports@example.com\"]", false,
+	 "Where TLS reports about this domain go, instead of dns.tls_rpt.", SPEC_TLS_RPT},
+	{"cert", KEY_DOMAIN, KEY_PATH, 0, 0, NULL, NULL, KEY_LIVE, "/srv/tenant/certs", false,
+	 "A further file or folder to look for this domain's certificate and key in, beside certs.paths.", SPEC_CERT},
+};
+const size_t keys_count = sizeof keys_table / sizeof *keys_table;
+
+const struct key *keys_find(struct span path, unsigned scope)
+{
+	for (size_t i = 0; i < keys_count; i++)
+		if ((keys_table[i].scopes & scope) && span_is(path, span_of(keys_table[i].path)))
+			return &keys_table[i];
+	return NULL;
+}
+
+bool keys_is_section(struct span name, unsigned scope)
+{
+	for (size_t i = 0; i < keys_count; i++) {
+		const char *dot = strchr(keys_table[i].path, '.');
+		if (dot && (keys_table[i].scopes & scope) &&
+		    span_is(name, (struct span){keys_table[i].path, (size_t)(dot - keys_table[i].path)}))
+			return true;
+	}
+	return false;
+}
+
+enum { WORD_MAX = 32 }; /* longer than any key; a longer word resembles none */
+
+/* Levenshtein, where "-" and "_" are the same letter. */
+static unsigned distance(struct span a, struct span b)
+{
+	unsigned row[WORD_MAX + 1];
+	if (a.len > WORD_MAX || b.len > WORD_MAX)
+		return WORD_MAX;
+	for (unsigned j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 0; i < a.len; i++) {
+		unsigned diagonal = row[0];
+		row[0] = (unsigned)i + 1;
+		for (size_t j = 0; j < b.len; j++) {
+			char x = a.p[i] == '-' ? '_' : a.p[i];
+			unsigned best = diagonal + ((x | 0x20) != (b.p[j] | 0x20));
+			diagonal = row[j + 1];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (diagonal + 1 < best)
+				best = diagonal + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[b.len];
+}
+
+static void consider(struct span name, const char *word, size_t len, const char **best, unsigned *best_distance)
+{
+	unsigned d = distance(name, (struct span){word, len});
+	if (d < *best_distance && d < len) {
+		*best = word;
+		*best_distance = d;
+	}
+}
+
+const char *keys_suggest(struct span name, const char *section, unsigned scope, const char *const *extra)
+{
+	const char *best = NULL;
+	unsigned best_distance = 3; /* two slips of the pen */
+	size_t prefix = strlen(section);
+	for (size_t i = 0; i < keys_count; i++) {
+		const char *path = keys_table[i].path;
+		if (!(keys_table[i].scopes & scope) || strncmp(path, section, prefix) != 0)
+			continue;
+		const char *word = path + prefix + (prefix ? 1 : 0);
+		if (!strchr(word, '.'))
+			consider(name, word, strlen(word), &best, &best_distance);
+	}
+	for (; extra && *extra; extra++)
+		consider(name, *extra, strlen(*extra), &best, &best_distance);
+	return best;
+}

@@ -1,0 +1,141 @@
+#include "../base/buf.h"
+#include "keys.h"
+
+#include <inttypes.h>
+
+/* --- the sample file --------------------------------------------------------------------------------------------------- */
+
+enum { WRAP_COLUMNS = 96 };
+
+/* text as comment lines below indent. */
+static void add_comment(struct buf *out, const char *indent, const char *text)
+{
+	size_t column = 0;
+	while (*text) {
+		size_t len = strcspn(text, " ");
+		if (column && column + 1 + len > WRAP_COLUMNS) {
+			(void)buf_add_char(out, '\n');
+			column = 0;
+		}
+		(void)buf_printf(out, "%s%s%.*s", column ? "" : indent, column ? " " : "# ", (int)len, text);
+		column += len + (column ? 1 : strlen(indent) + 2);
+		text += len;
+		text += *text == ' ';
+	}
+	(void)buf_add_char(out, '\n');
+}
+
+static void add_sample_key(struct buf *out, const struct key *k, const char *indent, const char *word)
+{
+	add_comment(out, indent, k->help);
+	(void)buf_printf(out, "%s%s%s: %s\n", indent, k->is_sample_active ? "" : "#", word, k->sample);
+}
+
+int keys_render_sample(struct buf *out)
+{
+	const char *section = "";
+	(void)buf_add_text(out, "# mta-sts-server.yaml: a sample. `mta-sts-server check` says what is wrong with yours, the manual page\n"
+				"# mta-sts-server.yaml(5) what each key means. Changes are live as soon as the file is saved.\n");
+	for (size_t i = 0; i < keys_count; i++) {
+		const struct key *k = &keys_table[i];
+		if (!(k->scopes & KEY_SERVER))
+			continue;
+		const char *dot = strchr(k->path, '.');
+		size_t len = dot ? (size_t)(dot - k->path) : 0;
+		(void)buf_add_char(out, '\n');
+		if (dot && (strncmp(section, k->path, len) != 0 || *section == '\0'))
+			(void)buf_printf(out, "%.*s:\n", (int)len, k->path);
+		section = dot ? k->path : "";
+		add_sample_key(out, k, dot ? "  " : "", dot ? dot + 1 : k->path);
+	}
+	return buf_add_text(
+		out,
+		"\n# For every domain that does not say otherwise. Begin in mode testing: senders report, mail is not touched.\n"
+		"defaults:\n"
+		"  mode: testing\n"
+		"  max_age: 86400\n"
+		"\n# Named policies, shared by many domains.\n"
+		"policies:\n"
+		"  standard:\n"
+		"    mode: enforce\n"
+		"    max_age: 604800\n"
+		"    mx: [mx1.example.com, mx2.example.com, \"*.mx.example.com\"]\n"
+		"\n# The mail domains. A name alone takes a policy; own keys win over it; what is still missing comes from\n"
+		"# defaults. Domain keys: policy mode max_age mx id ttl tls_rpt cert.\n"
+		"domains:\n"
+		"  example.com: standard\n"
+		"  example.net:\n"
+		"    policy: standard\n"
+		"    mode: testing\n"
+		"  example.org: {mode: enforce, max_age: 1209600, mx: [mail.example.org]}\n"
+		"\n# More files with `policies` and `domains`, relative to this one.\n"
+		"#include: [domains.d/*.yaml]\n");
+}
+
+/* --- the manual ----------------------------------------------------------------------------------------------------------- */
+
+static void add_scopes(struct buf *out, unsigned scopes)
+{
+	static const struct {
+		unsigned scope;
+		const char *name;
+	} names[] = {{KEY_DEFAULTS, "defaults"}, {KEY_POLICY, "a policy"}, {KEY_DOMAIN, "a domain"}};
+	const char *comma = "";
+	for (size_t i = 0; i < 3; i++) {
+		if (!(scopes & names[i].scope))
+			continue;
+		(void)buf_printf(out, "%s%s", comma, names[i].name);
+		comma = ", ";
+	}
+}
+
+/* A word that begins a line with "." or "'" would be a macro; none of ours does, but "\" starts an escape. */
+static void add_escaped(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\')
+			(void)buf_add_text(out, "\\e");
+		else if (*text == '-')
+			(void)buf_add_text(out, "\\-");
+		else
+			(void)buf_add_char(out, *text);
+	}
+}
+
+static void add_manual_key(struct buf *out, const struct key *k)
+{
+	(void)buf_printf(out, ".It Ic %s\n", k->path);
+	add_escaped(out, k->help);
+	(void)buf_add_char(out, '\n');
+	if (!(k->scopes & KEY_SERVER)) {
+		(void)buf_add_text(out, "In ");
+		add_scopes(out, k->scopes);
+		(void)buf_add_text(out, ".\n");
+	}
+	if (k->type == KEY_NUMBER)
+		(void)buf_printf(out, "A number from %" PRId64 " to %" PRId64 "%s%s.\n", k->min, k->max, k->unit ? ", in " : "",
+				 k->unit ? k->unit : "");
+	if (k->def) {
+		(void)buf_add_text(out, "Default: ");
+		add_escaped(out, k->def);
+		(void)buf_add_text(out, ".\n");
+	}
+	if (k->reload == KEY_RESTART)
+		(void)buf_add_text(out, "A change takes effect at the next start.\n");
+}
+
+static void add_manual_part(struct buf *out, const char *title, bool is_server)
+{
+	(void)buf_printf(out, ".Ss %s\n.Bl -tag -width indent\n", title);
+	for (size_t i = 0; i < keys_count; i++)
+		if (((keys_table[i].scopes & KEY_SERVER) != 0) == is_server)
+			add_manual_key(out, &keys_table[i]);
+	(void)buf_add_text(out, ".El\n");
+}
+
+int keys_render_manual(struct buf *out)
+{
+	add_manual_part(out, "Server keys", true);
+	add_manual_part(out, "Keys of domains, policies and defaults", false);
+	return out->failed;
+}

@@ -1,0 +1,424 @@
+#include "merge.h"
+
+#include "../base/db.h"
+#include "../base/err.h"
+#include "apply.h"
+#include "known.h"
+#include "load.h"
+#include "trouble.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { NUMBER_BYTES = sizeof(uint32_t), FILE_KEY_BYTES = NUMBER_BYTES + 255, STORED_MAX_BYTES = 1 << 20 };
+
+/* --- stored forms ---------------------------------------------------------------------------------------------------- */
+
+static int get_numbered(struct db_txn *txn, enum db_table table, struct span key, uint32_t *out_file_no,
+			struct span *out_stored)
+{
+	struct span value;
+	int rc = db_get(txn, table, key, &value);
+	if (rc)
+		return rc;
+	if (value.len < NUMBER_BYTES)
+		return ERR_IO;
+	memcpy(out_file_no, value.p, NUMBER_BYTES);
+	*out_stored = (struct span){value.p + NUMBER_BYTES, value.len - NUMBER_BYTES};
+	return 0;
+}
+
+int merge_get_spec(struct db_txn *txn, struct span domain, uint32_t *out_file_no, struct span *out_stored)
+{
+	return get_numbered(txn, DB_SPECS, domain, out_file_no, out_stored);
+}
+
+int merge_get_policy(struct db_txn *txn, struct span name, uint32_t *out_file_no, struct span *out_stored)
+{
+	return get_numbered(txn, DB_POLICIES, name, out_file_no, out_stored);
+}
+
+static int put_numbered(struct merge *m, enum db_table table, struct span key, uint32_t file_no, struct span stored,
+			struct err *err)
+{
+	struct buf value;
+	buf_init(&value, STORED_MAX_BYTES);
+	(void)buf_add(&value, &file_no, sizeof file_no);
+	(void)buf_add_span(&value, stored);
+	int rc = value.failed ? err_set(err, value.failed, "%.*s: too much is written for it", SPAN_ARG(key))
+			      : db_put(m->txn, table, key, buf_span(&value), err);
+	m->is_changed = true;
+	buf_deinit(&value);
+	return rc;
+}
+
+/* The key of DB_FILE_OF: big end first, so that the domains of a file stand together. */
+static struct span file_key(uint32_t no, struct span domain, char out[FILE_KEY_BYTES])
+{
+	for (int i = 0; i < NUMBER_BYTES; i++)
+		out[i] = (char)(no >> (24 - 8 * i));
+	memcpy(out + NUMBER_BYTES, domain.p ? domain.p : "", domain.len);
+	return (struct span){out, NUMBER_BYTES + domain.len};
+}
+
+static int mark(struct buf *names, struct span name, struct err *err)
+{
+	return pack_add(names, name) ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
+/* --- what a file lost -------------------------------------------------------------------------------------------------- */
+
+/* Domains of a file in the order of their names, beside the list of those that it has now. */
+struct lost_walk {
+	struct db_cursor *cur;
+	char prefix[FILE_KEY_BYTES];
+	const struct spec_list *list;
+	size_t next; /* in list */
+	struct span key, value;
+	int rc;
+};
+
+static int lost_begin(struct lost_walk *w, struct db_txn *txn, uint32_t no, const struct spec_list *list, struct err *err)
+{
+	*w = (struct lost_walk){.list = list};
+	int rc = db_cursor_open(txn, DB_FILE_OF, &w->cur, err);
+	if (rc == 0)
+		w->rc = db_seek(w->cur, file_key(no, (struct span){NULL, 0}, w->prefix), &w->key, &w->value);
+	return rc;
+}
+
+/* The next domain that the list lacks. list NULL: every one. 0, ERR_NOENT, ERR_IO. */
+static int lost_next(struct lost_walk *w, struct span *out)
+{
+	while (w->rc == 0 && w->key.len > NUMBER_BYTES && memcmp(w->key.p, w->prefix, NUMBER_BYTES) == 0) {
+		struct span name = {w->key.p + NUMBER_BYTES, w->key.len - NUMBER_BYTES};
+		int c = 1;
+		while (w->list && w->next < w->list->count &&
+		       (c = span_compare(spec_list_get(w->list, w->next).name, name)) < 0)
+			w->next++;
+		bool is_lost = !w->list || w->next == w->list->count || c > 0;
+		if (is_lost)
+			*out = name;
+		else
+			w->rc = db_next(w->cur, &w->key, &w->value);
+		if (is_lost)
+			return 0;
+	}
+	return w->rc ? w->rc : ERR_NOENT;
+}
+
+static void lost_step(struct lost_walk *w)
+{
+	w->rc = db_next(w->cur, &w->key, &w->value);
+}
+
+static int has_lost_domain(struct merge *m, uint32_t no, const struct spec_list *list, bool *out, struct err *err)
+{
+	struct lost_walk w;
+	struct span name;
+	int rc = lost_begin(&w, m->txn, no, list, err);
+	if (rc)
+		return rc;
+	rc = lost_next(&w, &name);
+	*out = rc == 0;
+	db_cursor_close(w.cur);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+/* Removes specs of a file that its list lacks (list NULL: all of them). Names are copied out first: a delete moves pages. */
+static int remove_lost_domains(struct merge *m, uint32_t no, const struct spec_list *list, struct err *err)
+{
+	struct lost_walk w;
+	struct span name, rest;
+	struct buf lost;
+	char key[FILE_KEY_BYTES];
+	buf_init(&lost, SIZE_MAX / 2);
+	int rc = lost_begin(&w, m->txn, no, list, err);
+	while (rc == 0 && (rc = lost_next(&w, &name)) == 0) {
+		rc = mark(&lost, name, err);
+		lost_step(&w);
+	}
+	db_cursor_close(w.cur);
+	rc = rc == ERR_NOENT ? 0 : rc;
+	rest = buf_span(&lost);
+	while (rc == 0 && pack_next(&rest, &name)) {
+		m->is_changed = true;
+		rc = db_delete(m->txn, DB_SPECS, name, err);
+		if (rc == 0)
+			rc = db_delete(m->txn, DB_FILE_OF, file_key(no, name, key), err);
+		if (rc == 0)
+			rc = mark(&m->dirty, name, err);
+	}
+	buf_deinit(&lost);
+	return rc;
+}
+
+static int remove_lost_policies(struct merge *m, uint32_t no, const struct spec_list *list, struct err *err)
+{
+	struct db_cursor *cur;
+	struct span name, value, rest;
+	struct spec_entry entry;
+	struct buf lost;
+	uint32_t owner;
+	buf_init(&lost, SIZE_MAX / 2);
+	int rc = db_cursor_open(m->txn, DB_POLICIES, &cur, err);
+	if (rc)
+		return rc;
+	for (rc = db_seek(cur, (struct span){NULL, 0}, &name, &value); rc == 0; rc = db_next(cur, &name, &value)) {
+		if (value.len < NUMBER_BYTES)
+			continue;
+		memcpy(&owner, value.p, NUMBER_BYTES);
+		if (owner == no && (!list || !spec_list_find(list, name, &entry)) && (rc = mark(&lost, name, err)) != 0)
+			break;
+	}
+	db_cursor_close(cur);
+	rc = rc == ERR_NOENT ? 0 : rc;
+	rest = buf_span(&lost);
+	while (rc == 0 && pack_next(&rest, &name)) {
+		m->is_changed = true;
+		rc = db_delete(m->txn, DB_POLICIES, name, err);
+		if (rc == 0)
+			rc = mark(&m->policies, name, err);
+	}
+	buf_deinit(&lost);
+	return rc;
+}
+
+/* --- putting off ------------------------------------------------------------------------------------------------------- */
+
+/* Was the file rewritten in place, a moment ago, and has it less than before? Then somebody may still be writing. */
+static int is_half_written(struct merge *m, const struct load_file *f, const struct known_file *old, int64_t now_ns,
+			   bool *out, struct err *err)
+{
+	int64_t quiet_ms = (now_ns - f->id.ctime_ns) / 1000000;
+	bool is_lost = false;
+	*out = false;
+	if (f->id.ino != old->id.ino || f->id.dev != old->id.dev || quiet_ms >= APPLY_SETTLE_MS || quiet_ms < -APPLY_SETTLE_MS)
+		return 0;
+	if (!f->source.is_broken && f->source.has_last_line_end && f->id.size >= old->id.size) {
+		int rc = has_lost_domain(m, old->no, &f->source.domains, &is_lost, err);
+		if (rc || !is_lost)
+			return rc;
+	}
+	*out = true;
+	uint64_t wait_ms = (uint64_t)(APPLY_SETTLE_MS - quiet_ms) + 1;
+	if (wait_ms > m->retry_ms)
+		m->retry_ms = wait_ms;
+	return 0;
+}
+
+static int sort_file(struct merge *m, size_t i, int64_t now_ns, struct err *err)
+{
+	const struct load_file *f = &m->load->files[i];
+	struct known_file *k = known_find(m->known, f->path);
+	int rc = 0;
+	if (k && f->is_read)
+		rc = is_half_written(m, f, k, now_ns, &m->is_put_off[i], err);
+	else if (!k)
+		rc = known_add(m->known, f->path, &k, err);
+	if (rc == 0)
+		k->is_listed = true;
+	return rc;
+}
+
+int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct load *load, int64_t now_ns,
+		struct err *err)
+{
+	*m = (struct merge){.txn = txn, .known = known, .load = load};
+	buf_init(&m->dirty, SIZE_MAX / 2);
+	buf_init(&m->policies, SIZE_MAX / 2);
+	buf_init(&m->conflicts, SIZE_MAX / 2);
+	m->is_put_off = calloc(load->count + 1, sizeof *m->is_put_off);
+	if (!m->is_put_off)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < load->count; i++)
+		rc = sort_file(m, i, now_ns, err);
+	return rc;
+}
+
+void merge_end(struct merge *m)
+{
+	free(m->is_put_off);
+	buf_deinit(&m->dirty);
+	buf_deinit(&m->policies);
+	buf_deinit(&m->conflicts);
+	*m = (struct merge){0};
+}
+
+/* --- merging ------------------------------------------------------------------------------------------------------------- */
+
+bool merge_has_conflict(const struct merge *m, uint32_t file_no)
+{
+	for (size_t at = 0; at < m->conflicts.len; at += NUMBER_BYTES)
+		if (memcmp(m->conflicts.p + at, &file_no, NUMBER_BYTES) == 0)
+			return true;
+	return false;
+}
+
+bool merge_has_changed_policies(const struct merge *m)
+{
+	return m->policies.len > 0;
+}
+
+/* The name is another file's already. Said among the problems of the file that comes second. */
+static int report_conflict(struct merge *m, struct source *source, uint32_t no, uint32_t owner,
+			   const struct spec_entry *e, bool is_domain, struct err *err)
+{
+	char text[PROBLEM_TEXT_BYTES];
+	(void)snprintf(text, sizeof text, "%s %.*s is listed in %.300s as well", is_domain ? "domain" : "policy",
+		       SPAN_ARG(e->name), known_path(m->known, owner));
+	struct problem p = {
+		.severity = PROBLEM_ERROR,
+		.file = source->path,
+		.line = e->line,
+		.column = e->column,
+		.text = text,
+		.hint = "keep one of them; the other file's counts",
+	};
+	memcpy(p.code, is_domain ? "E07" : "E12", PROBLEM_CODE_BYTES);
+	problem_add(&source->problems, &p, is_domain ? e->name : (struct span){NULL, 0});
+	return merge_has_conflict(m, no) || buf_add(&m->conflicts, &no, sizeof no) == 0
+		       ? 0
+		       : err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int merge_entry(struct merge *m, enum db_table table, struct source *source, uint32_t no,
+		       const struct spec_entry *e, struct err *err)
+{
+	bool is_domain = table == DB_SPECS, is_there;
+	uint32_t owner = no;
+	struct span stored;
+	char key[FILE_KEY_BYTES];
+	int rc = get_numbered(m->txn, table, e->name, &owner, &stored);
+	if (rc && rc != ERR_NOENT)
+		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(e->name));
+	is_there = rc == 0;
+	if (is_there && owner != no)
+		return report_conflict(m, source, no, owner, e, is_domain, err);
+	if (e->is_refused || (is_there && span_is(stored, e->stored)))
+		return 0; /* what was good before stays */
+	bool is_news = !is_there || !spec_is_same(stored, e->stored);
+	rc = put_numbered(m, table, e->name, no, e->stored, err);
+	if (rc == 0 && is_domain && !is_there)
+		rc = db_put(m->txn, DB_FILE_OF, file_key(no, e->name, key), (struct span){"", 0}, err);
+	if (rc == 0 && is_news)
+		rc = mark(is_domain ? &m->dirty : &m->policies, e->name, err);
+	return rc;
+}
+
+static int merge_list(struct merge *m, enum db_table table, struct source *source, uint32_t no,
+		      const struct spec_list *list, struct err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < list->count; i++) {
+		struct spec_entry e = spec_list_get(list, i);
+		rc = merge_entry(m, table, source, no, &e, err);
+	}
+	return rc;
+}
+
+static bool is_usable(const struct merge *m, size_t i)
+{
+	const struct load_file *f = &m->load->files[i];
+	return f->is_read && !f->source.is_broken && !m->is_put_off[i];
+}
+
+static uint32_t number_of(const struct merge *m, size_t i)
+{
+	return known_find(m->known, m->load->files[i].path)->no;
+}
+
+static int remove_file(struct merge *m, const struct known_file *k, struct err *err)
+{
+	static const struct problem_list none;
+	struct problem_list fresh = {0};
+	m->is_changed = true;
+	int rc = remove_lost_policies(m, k->no, NULL, err);
+	if (rc == 0)
+		rc = remove_lost_domains(m, k->no, NULL, err);
+	if (rc == 0)
+		rc = trouble_put_file(m->txn, k->no, &none, &fresh, &m->is_changed, err);
+	problem_list_deinit(&fresh);
+	if (rc == 0)
+		rc = db_delete(m->txn, DB_FILES, span_of(k->path), err);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+/* Files that were there and are not any more: their domains are gone, too. Never the main file's, and never because a
+ * folder could not be read. */
+static int remove_files(struct merge *m, struct err *err)
+{
+	bool has_main = m->load->count && m->load->files[0].is_main;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && has_main && i < m->known->count; i++) {
+		const struct known_file *k = &m->known->files[i];
+		if (!k->is_listed && !load_is_lost(m->load, k->path))
+			rc = remove_file(m, k, err);
+	}
+	return rc;
+}
+
+int merge_files(struct merge *m, struct err *err)
+{
+	struct load *l = m->load;
+	int rc = remove_files(m, err);
+	for (size_t i = 0; rc == 0 && i < l->count; i++) {
+		if (!is_usable(m, i))
+			continue;
+		rc = remove_lost_policies(m, number_of(m, i), &l->files[i].source.policies, err);
+		if (rc == 0)
+			rc = remove_lost_domains(m, number_of(m, i), &l->files[i].source.domains, err);
+	}
+	for (size_t i = 0; rc == 0 && i < l->count; i++) {
+		struct source *s = &l->files[i].source;
+		if (!is_usable(m, i))
+			continue;
+		rc = merge_list(m, DB_POLICIES, s, number_of(m, i), &s->policies, err);
+		if (rc == 0)
+			rc = merge_list(m, DB_SPECS, s, number_of(m, i), &s->domains, err);
+	}
+	return rc;
+}
+
+/* --- walks --------------------------------------------------------------------------------------------------------------- */
+
+int merge_each_dirty(struct merge *m, merge_domain_fn *fn, void *ctx, struct err *err)
+{
+	struct span rest = buf_span(&m->dirty), name;
+	int rc = 0;
+	while (rc == 0 && pack_next(&rest, &name))
+		rc = fn(ctx, name, err);
+	return rc;
+}
+
+static bool is_touched(const struct merge *m, struct span value, const struct spec *defaults)
+{
+	struct spec spec;
+	if (value.len < NUMBER_BYTES ||
+	    spec_decode((struct span){value.p + NUMBER_BYTES, value.len - NUMBER_BYTES}, &spec) != 0)
+		return true; /* let it be found damaged */
+	return pack_has(buf_span(&m->policies), spec_policy_name(&spec, defaults));
+}
+
+int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, merge_domain_fn *fn, void *ctx,
+		    struct err *err)
+{
+	struct db_cursor *cur;
+	struct span key, value;
+	char name[256];
+	int rc = db_cursor_open(m->txn, DB_SPECS, &cur, err);
+	if (rc)
+		return rc;
+	for (rc = db_seek(cur, (struct span){NULL, 0}, &key, &value); rc == 0; rc = db_next(cur, &key, &value)) {
+		struct span copy = {name, key.len < sizeof name ? key.len : sizeof name};
+		if (!is_all && !is_touched(m, value, defaults))
+			continue;
+		memcpy(name, key.p, copy.len); /* fn writes: what the store handed out does not outlive that */
+		rc = fn(ctx, copy, err);
+		if (rc)
+			break;
+	}
+	db_cursor_close(cur);
+	return rc == ERR_NOENT ? 0 : rc;
+}

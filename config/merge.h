@@ -1,0 +1,53 @@
+/* merge: the files that were read -> the specs in the store, and which domains that touches. apply.c's first half. */
+#ifndef CONFIG_MERGE_H
+#define CONFIG_MERGE_H
+
+#include "../base/buf.h"
+#include "../base/span.h"
+#include "spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db_txn;
+struct err;
+struct known;
+struct load;
+
+struct merge {
+	struct db_txn *txn;
+	struct known *known;
+	struct load *load;
+	bool *is_put_off;        /* per file of load */
+	uint64_t retry_ms;       /* not 0: something was put off */
+	struct buf dirty;        /* domains whose spec came, went or changed: packed names (spec.h) */
+	struct buf policies;     /* named policies that came, went or changed: packed names */
+	struct buf conflicts;    /* numbers of files that want a name another file has */
+	bool is_changed;         /* something was written */
+};
+
+/* merge_begin: decides which files are put off (see apply.h) and numbers new ones. now_ns: clock_file_ns. */
+int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct load *load, int64_t now_ns,
+		struct err *err);
+void merge_end(struct merge *m); /* accepts a zeroed one */
+
+bool merge_has_conflict(const struct merge *m, uint32_t file_no);
+bool merge_has_changed_policies(const struct merge *m);
+
+/* merge_files: what vanished first, then what is new: a domain may move from one file to another. */
+int merge_files(struct merge *m, struct err *err);
+
+/* merge_get_spec, merge_get_policy: what is stored. 0, ERR_NOENT, ERR_IO. */
+int merge_get_spec(struct db_txn *txn, struct span domain, uint32_t *out_file_no, struct span *out_stored);
+int merge_get_policy(struct db_txn *txn, struct span name, uint32_t *out_file_no, struct span *out_stored);
+
+/* fn may write to any table but DB_SPECS; the name is the callee's during the call. */
+typedef int merge_domain_fn(void *ctx, struct span domain, struct err *err);
+int merge_each_dirty(struct merge *m, merge_domain_fn *fn, void *ctx, struct err *err);
+
+/* merge_each_spec: every domain that has a spec, or (is_all false) those whose policy changed. */
+int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, merge_domain_fn *fn, void *ctx,
+		    struct err *err);
+
+#endif

@@ -1,0 +1,63 @@
+#include "outcome.h"
+
+#include "../base/err.h"
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for one that is too large, so that the message can say how large. */
+enum { BODY_MAX_BYTES = 2 * POLICY_BODY_MAX_BYTES };
+
+void outcome_init(struct outcome *v)
+{
+	*v = (struct outcome){0};
+	buf_init(&v->body, BODY_MAX_BYTES);
+}
+
+void outcome_deinit(struct outcome *v)
+{
+	buf_deinit(&v->body);
+	*v = (struct outcome){0};
+}
+
+static int render(struct outcome *v)
+{
+	const struct spec *s = &v->resolved.values;
+	size_t count = pack_count(s->mx), n = 0;
+	struct span *mx = count ? calloc(count, sizeof *mx) : NULL;
+	if (count && !mx)
+		return ERR_NOMEM;
+	struct span rest = s->mx;
+	while (n < count && pack_next(&rest, &mx[n]))
+		n++;
+	struct policy p = {.mode = s->mode, .max_age_s = s->max_age_s, .mx = mx, .mx_count = n};
+	int rc = policy_render(&p, &v->body);
+	free(mx);
+	return rc;
+}
+
+int outcome_find(struct outcome *v, const struct outcome_input *in, struct problem_list *out)
+{
+	struct check c = {in->domain, &v->resolved, in->settings, &in->places, out};
+	buf_reset(&v->body);
+	v->is_good = false;
+	spec_resolve(in->spec, in->policy, in->defaults, &v->resolved);
+	if (in->is_policy_missing) {
+		check_policy_missing(&c, spec_policy_name(in->spec, in->defaults));
+		return out->failed;
+	}
+	if (render(v) != 0)
+		return ERR_NOMEM;
+	const struct spec *s = &v->resolved.values;
+	sha256_of(buf_span(&v->body), v->digest);
+	v->ttl_s = spec_has(s, SPEC_TTL) ? s->ttl_s : in->settings->dns_ttl_s;
+	const char *server_rua = in->settings->dns_tls_rpt;
+	v->tls_rpt = spec_has(s, SPEC_TLS_RPT) ? s->tls_rpt : server_rua ? span_of(server_rua) : (struct span){NULL, 0};
+	v->is_good = check_values(&c, v->body.len);
+	if (v->is_good && in->has_history) {
+		bool is_changed = !in->row || memcmp(in->row->body, v->digest, sizeof v->digest) != 0;
+		v->is_good = check_history(&c, in->row, in->old_body, is_changed, in->now_unix_s);
+	}
+	return out->failed;
+}

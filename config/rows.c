@@ -1,0 +1,273 @@
+#include "rows.h"
+
+#include "../base/buf.h"
+#include "../base/db.h"
+#include "../base/err.h"
+#include "bodies.h"
+#include "domains.h"
+#include "ids.h"
+#include "spec.h"
+#include "outcome.h"
+
+#include <stdlib.h>
+
+enum { ROW_MAX_BYTES = 4096 }; /* the fixed part and a TLSRPT value */
+
+static const struct span floor_key = {"id_floor", 8};
+
+/* The highest ids of rows that are gone: a domain that comes back must not repeat one. */
+static struct ids_used load_floor(struct db_txn *txn)
+{
+	struct ids_used used = {0};
+	struct span value;
+	if (db_get(txn, DB_META, floor_key, &value) == 0 && value.len == sizeof used)
+		memcpy(&used, value.p, sizeof used);
+	return used;
+}
+
+static int raise_floor(struct db_txn *txn, const struct domain_row *row, struct err *err)
+{
+	struct ids_used floor = load_floor(txn), was = floor;
+	if (row->stamp_unix_s > floor.stamp_unix_s)
+		floor.stamp_unix_s = row->stamp_unix_s;
+	if (row->serial > floor.serial)
+		floor.serial = row->serial;
+	if (memcmp(&floor, &was, sizeof floor) == 0)
+		return 0;
+	return db_put(txn, DB_META, floor_key, (struct span){(const char *)&floor, sizeof floor}, err);
+}
+
+static int put_row(struct db_txn *txn, struct span domain, const struct domain_row *row, struct err *err)
+{
+	struct buf value;
+	buf_init(&value, ROW_MAX_BYTES);
+	int rc = domains_encode(row, &value);
+	if (rc)
+		rc = err_set(err, rc, "a row is too large");
+	else
+		rc = db_put(txn, DB_DOMAINS, domain, buf_span(&value), err);
+	buf_deinit(&value);
+	return rc;
+}
+
+/* --- the index of withdrawn rows: date, then domain ----------------------------------------------------------------- */
+
+enum { DATE_BYTES = 8, INDEX_KEY_BYTES = DATE_BYTES + 255 };
+
+static struct span index_key(int64_t until_unix_s, struct span domain, char out[INDEX_KEY_BYTES])
+{
+	uint64_t date = until_unix_s < 0 ? 0 : (uint64_t)until_unix_s;
+	for (int i = 0; i < DATE_BYTES; i++)
+		out[i] = (char)(date >> (8 * (DATE_BYTES - 1 - i))); /* big end first: keys sort by date */
+	memcpy(out + DATE_BYTES, domain.p, domain.len);
+	return (struct span){out, DATE_BYTES + domain.len};
+}
+
+static int drop_index(struct db_txn *txn, struct span domain, const struct domain_row *row, struct err *err)
+{
+	char key[INDEX_KEY_BYTES];
+	if (row->state != DOMAIN_WITHDRAWN)
+		return 0;
+	int rc = db_delete(txn, DB_WITHDRAWN, index_key(row->cached_until_unix_s, domain, key), err);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+/* --- changes --------------------------------------------------------------------------------------------------------- */
+
+/* Until when senders may hold what the row serves, or served before (RFC 8461 3.2, 5.1). */
+static int64_t cached_until(const struct domain_row *row, int64_t now_unix_s)
+{
+	int64_t until = row->cached_until_unix_s > now_unix_s ? row->cached_until_unix_s : 0;
+	if (row->mode == POLICY_NONE)
+		return until;
+	int64_t current = now_unix_s + (int64_t)row->max_age_s;
+	return current > until ? current : until;
+}
+
+static void take_used(struct domain_row *row, struct ids_used used)
+{
+	row->stamp_unix_s = used.stamp_unix_s;
+	row->serial = used.serial;
+}
+
+/* The new body and everything that changes with it. old: NULL for a first publication. */
+static void change_body(struct domain_row *row, const struct domain_row *old, const uint8_t digest[SHA256_BYTES],
+			enum policy_mode mode, uint32_t max_age_s, int64_t now_unix_s)
+{
+	memcpy(row->body, digest, SHA256_BYTES);
+	row->changed_unix_s = now_unix_s;
+	row->cached_until_unix_s = old ? cached_until(old, now_unix_s) : 0;
+	if (!old || old->mode != mode || old->state != row->state)
+		row->mode_since_unix_s = now_unix_s;
+	if (!old)
+		row->first_unix_s = now_unix_s;
+	row->mode = mode;
+	row->max_age_s = max_age_s;
+}
+
+static void choose_id(struct db_txn *txn, struct domain_row *row, const struct domain_row *old, const struct spec *values,
+		      enum id_scheme scheme, bool is_changed, int64_t now_unix_s)
+{
+	struct ids_used used = old ? (struct ids_used){old->stamp_unix_s, old->serial} : load_floor(txn);
+	if (spec_has(values, SPEC_ID)) {
+		memset(row->id, 0, sizeof row->id);
+		memcpy(row->id, values->id.p, values->id.len);
+	} else if (is_changed || scheme == ID_DIGEST) {
+		ids_next(scheme, row->body, now_unix_s, &used, row->id);
+	}
+	take_used(row, used);
+}
+
+static bool is_same_row(const struct domain_row *a, const struct domain_row *b)
+{
+	return a->state == b->state && a->ttl_s == b->ttl_s && memcmp(a->body, b->body, sizeof a->body) == 0 &&
+	       memcmp(a->id, b->id, sizeof a->id) == 0 && span_is(a->tls_rpt, b->tls_rpt);
+}
+
+static int swap_body(struct db_txn *txn, const struct domain_row *old, const uint8_t digest[SHA256_BYTES], struct span body,
+		     struct err *err)
+{
+	int rc = bodies_take(txn, digest, body, err);
+	return rc == 0 && old ? bodies_drop(txn, old->body, err) : rc;
+}
+
+int rows_put(struct db_txn *txn, struct span domain, const struct outcome *v, const struct domain_row *old,
+	     enum id_scheme scheme, int64_t now_unix_s, bool *out_changed, struct err *err)
+{
+	const struct spec *values = &v->resolved.values;
+	struct domain_row row = old ? *old : (struct domain_row){0};
+	bool is_changed = !old || memcmp(old->body, v->digest, sizeof v->digest) != 0;
+	bool is_back = old && old->state == DOMAIN_WITHDRAWN;
+	row.state = DOMAIN_LIVE;
+	row.ttl_s = v->ttl_s;
+	row.tls_rpt = v->tls_rpt;
+	if (is_changed || is_back)
+		change_body(&row, old, v->digest, values->mode, values->max_age_s, now_unix_s);
+	choose_id(txn, &row, old, values, scheme, is_changed, now_unix_s);
+	*out_changed = !old || !is_same_row(&row, old);
+	if (!*out_changed)
+		return 0;
+	int rc = is_back ? drop_index(txn, domain, old, err) : 0;
+	if (rc == 0 && is_changed)
+		rc = swap_body(txn, old, v->digest, buf_span(&v->body), err);
+	return rc ? rc : put_row(txn, domain, &row, err);
+}
+
+/* Mode none with the mx of the body that was served until now: into out. */
+static int render_withdrawn(struct db_txn *txn, const struct domain_row *row, struct buf *out)
+{
+	struct span body, item;
+	size_t pos = 0, count = 0, n = 0;
+	int rc = domains_body(txn, row, &body);
+	if (rc)
+		return rc;
+	while (policy_next_mx(body, &pos, &item) == 0)
+		count++;
+	struct span *mx = count ? calloc(count, sizeof *mx) : NULL;
+	if (count && !mx)
+		return ERR_NOMEM;
+	pos = 0;
+	while (n < count && policy_next_mx(body, &pos, &mx[n]) == 0)
+		n++;
+	struct policy p = {.mode = POLICY_NONE, .max_age_s = POLICY_WITHDRAWN_MAX_AGE_S, .mx = mx, .mx_count = n};
+	rc = policy_render(&p, out);
+	free(mx);
+	return rc;
+}
+
+static int remove_row(struct db_txn *txn, struct span domain, const struct domain_row *row, struct err *err)
+{
+	int rc = raise_floor(txn, row, err);
+	if (rc == 0)
+		rc = bodies_drop(txn, row->body, err);
+	if (rc == 0)
+		rc = drop_index(txn, domain, row, err);
+	return rc ? rc : db_delete(txn, DB_DOMAINS, domain, err);
+}
+
+static int put_withdrawn(struct db_txn *txn, struct span domain, const struct domain_row *old, enum id_scheme scheme,
+			 struct span body, int64_t now_unix_s, struct err *err)
+{
+	struct domain_row row = *old;
+	struct ids_used used = {old->stamp_unix_s, old->serial};
+	uint8_t digest[SHA256_BYTES];
+	char key[INDEX_KEY_BYTES];
+	sha256_of(body, digest);
+	row.state = DOMAIN_WITHDRAWN;
+	change_body(&row, old, digest, POLICY_NONE, POLICY_WITHDRAWN_MAX_AGE_S, now_unix_s);
+	if (memcmp(digest, old->body, sizeof digest) != 0)
+		ids_next(scheme, digest, now_unix_s, &used, row.id);
+	take_used(&row, used);
+	int rc = put_row(txn, domain, &row, err); /* first: old's text still points into the store */
+	if (rc == 0)
+		rc = swap_body(txn, old, digest, body, err);
+	if (rc == 0)
+		rc = db_put(txn, DB_WITHDRAWN, index_key(row.cached_until_unix_s, domain, key), (struct span){"", 0}, err);
+	return rc;
+}
+
+int rows_withdraw(struct db_txn *txn, struct span domain, enum id_scheme scheme, int64_t now_unix_s, bool *out_changed,
+		  struct err *err)
+{
+	struct domain_row old;
+	*out_changed = false;
+	int rc = domains_get(txn, domain, &old);
+	if (rc == ERR_NOENT || (rc == 0 && old.state == DOMAIN_WITHDRAWN))
+		return 0;
+	if (rc)
+		return err_set(err, rc, "store: a row cannot be read");
+	*out_changed = true;
+	if (cached_until(&old, now_unix_s) <= now_unix_s)
+		return remove_row(txn, domain, &old, err);
+	struct buf body;
+	buf_init(&body, 2 * POLICY_BODY_MAX_BYTES);
+	rc = render_withdrawn(txn, &old, &body);
+	if (rc)
+		rc = err_set(err, rc, "%.*s cannot be withdrawn: its policy cannot be read", SPAN_ARG(domain));
+	else
+		rc = put_withdrawn(txn, domain, &old, scheme, buf_span(&body), now_unix_s, err);
+	buf_deinit(&body);
+	return rc;
+}
+
+static int next_expired(struct db_txn *txn, int64_t now_unix_s, char domain[256], size_t *len, struct err *err)
+{
+	struct db_cursor *cur;
+	struct span key, value;
+	char last[INDEX_KEY_BYTES];
+	int rc = db_cursor_open(txn, DB_WITHDRAWN, &cur, err);
+	if (rc)
+		return rc;
+	rc = db_seek(cur, (struct span){NULL, 0}, &key, &value);
+	/* a key of date now + 1 and nothing behind is greater than every key of now and before */
+	struct span bound = index_key(now_unix_s + 1, (struct span){"", 0}, last);
+	if (rc == 0 && (key.len <= DATE_BYTES || key.len > DATE_BYTES + 255))
+		rc = err_set(err, ERR_IO, "store: the list of withdrawn domains is damaged");
+	else if (rc == 0 && span_compare(key, bound) >= 0)
+		rc = ERR_NOENT;
+	if (rc == 0) {
+		*len = key.len - DATE_BYTES;
+		memcpy(domain, key.p + DATE_BYTES, *len);
+	}
+	db_cursor_close(cur);
+	return rc;
+}
+
+int rows_expire(struct db_txn *txn, int64_t now_unix_s, size_t *out_count, struct err *err)
+{
+	char domain[256];
+	size_t len;
+	*out_count = 0;
+	for (;;) {
+		struct domain_row row;
+		int rc = next_expired(txn, now_unix_s, domain, &len, err);
+		if (rc)
+			return rc == ERR_NOENT ? 0 : rc;
+		rc = domains_get(txn, (struct span){domain, len}, &row);
+		if (rc == 0)
+			rc = remove_row(txn, (struct span){domain, len}, &row, err);
+		if (rc)
+			return err_set(err, rc, "store: a withdrawn row cannot be removed");
+		(*out_count)++;
+	}
+}
