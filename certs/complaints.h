@@ -1,0 +1,23 @@
+/* complaints: what is wrong with files, collected during a pass and told at its end, when no transaction is open. */
+#ifndef CERTS_COMPLAINTS_H
+#define CERTS_COMPLAINTS_H
+
+#include "../base/buf.h"
+
+#include <stdbool.h>
+
+struct complaints {
+	struct buf bytes;
+};
+
+void complaints_init(struct complaints *c);
+void complaints_deinit(struct complaints *c);
+
+/* complaints_add: text without NUL bytes. Returns 0, ERR_NOMEM or ERR_RANGE, from then on for all that follow. */
+int complaints_add(struct complaints *c, struct span path, bool is_error, struct span text);
+
+/* complaints_tell: in the order in which they came. */
+typedef void complaint_fn(void *ctx, const char *path, bool is_error, const char *text);
+void complaints_tell(const struct complaints *c, complaint_fn *fn, void *ctx);
+
+#endif

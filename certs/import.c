@@ -1,0 +1,275 @@
+#include "import.h"
+
+#include "../base/buf.h"
+#include "../base/db.h"
+#include "../base/err.h"
+#include "../base/file.h"
+#include "complaints.h"
+#include "intake.h"
+#include "pairs.h"
+#include "seen.h"
+#include "survey.h"
+#include "sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DOOMED_MAX_BYTES = 1 << 30 };
+
+struct pass {
+	const struct import *in;
+	struct import_result *out;
+	struct db_txn *store, *keyring;
+	struct survey survey;
+	struct intake intake;
+	struct complaints complaints;
+	struct buf doomed_keys; /* SHA256_BYTES each */
+};
+
+static int out_of_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static int walk(struct pass *p, struct err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < p->in->path_count; i++) {
+		const char *path = p->in->paths[i];
+		size_t len = strlen(path);
+		while (len > 1 && path[len - 1] == '/')
+			len--;
+		char *root = strndup(path, len);
+		rc = root ? survey_walk(&p->survey, root, err) : out_of_memory(err);
+		free(root);
+	}
+	return rc;
+}
+
+/* ---- files ---- */
+
+/* path: may lie in the survey, which moves it */
+static int examine(struct pass *p, const char *path, struct err *err)
+{
+	struct file_id id;
+	struct err why;
+	char *own = strdup(path);
+	int rc = own ? file_read(own, &p->intake.bytes, &id, &why) : ERR_NOMEM;
+	if (rc == ERR_NOMEM) {
+		rc = out_of_memory(err);
+	} else if (rc == ERR_PERM || rc == ERR_IO) {
+		rc = survey_complain(&p->survey, own, rc == ERR_PERM ? "cannot be read: no permission" : "cannot be read", err);
+	} else {
+		/* else it is gone or has grown meanwhile: the next pass will see */
+		rc = rc == 0 ? intake_take(&p->intake, own, &id, err) : 0;
+		if (rc == 0)
+			rc = survey_note(&p->survey, own, err);
+	}
+	free(own);
+	return rc;
+}
+
+/* A hint that saves parsing twice, no more: a chain whose key was read before it need not wait. */
+static bool is_named_key(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return strstr(slash ? slash : path, "key") != NULL;
+}
+
+static int examine_fresh(struct pass *p, bool is_key_wanted, struct err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < survey_fresh_count(&p->survey); i++) {
+		const char *path = survey_fresh(&p->survey, i);
+		if (is_named_key(path) == is_key_wanted)
+			rc = examine(p, path, err);
+	}
+	return rc;
+}
+
+/* keys that leaves wait for, out of files that are known to hold them */
+static int fetch_keys(struct pass *p, size_t wait_count, struct err *err)
+{
+	uint32_t at;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < wait_count; i++) {
+		struct survey_wait w = survey_wait(&p->survey, i);
+		if (!intake_has_key(&p->intake, w.spki) && idmap_has(&p->survey.key_files, w.spki, &at))
+			rc = examine(p, survey_path(&p->survey, at), err);
+	}
+	return rc;
+}
+
+static int join_halves(struct pass *p, struct err *err)
+{
+	size_t wait_count = survey_wait_count(&p->survey); /* those that are added meanwhile are the same once more */
+	struct idmap done = {0};
+	int rc = fetch_keys(p, wait_count, err);
+	for (size_t i = 0; rc == 0 && i < wait_count; i++) {
+		struct survey_wait w = survey_wait(&p->survey, i);
+		uint8_t path_id[IDMAP_ID_BYTES];
+		if (!intake_has_key(&p->intake, w.spki))
+			continue;
+		seen_id_of_path(survey_path(&p->survey, w.path), path_id);
+		int put = idmap_put(&done, path_id, 0);
+		if (put == 0)
+			rc = examine(p, survey_path(&p->survey, w.path), err);
+		else if (put == ERR_NOMEM)
+			rc = out_of_memory(err);
+	}
+	idmap_deinit(&done);
+	return rc;
+}
+
+/* ---- what is gone ---- */
+
+static bool is_below(struct span path, struct span root)
+{
+	while (root.len > 1 && root.p[root.len - 1] == '/')
+		root.len--;
+	return path.len >= root.len && memcmp(path.p, root.p, root.len) == 0 &&
+	       (path.len == root.len || path.p[root.len] == '/' || root.len == 1);
+}
+
+/* was the file's folder walked? */
+static bool is_in_reach(const struct pass *p, struct span key)
+{
+	struct span path = seen_path_of(key);
+	if (!p->in->is_partial)
+		return true;
+	for (size_t i = 0; path.len && i < p->in->path_count; i++)
+		if (is_below(path, span_of(p->in->paths[i])))
+			return true;
+	return false;
+}
+
+static int forget_gone_files(struct pass *p, struct err *err)
+{
+	struct db_cursor *cur;
+	struct span key, row, none = {NULL, 0};
+	int rc = db_cursor_open(p->store, DB_PEM_FILES, &cur, err);
+	if (rc)
+		return rc;
+	for (rc = db_seek(cur, none, &key, &row); rc == 0; rc = db_next(cur, &key, &row)) {
+		uint8_t path_id[IDMAP_ID_BYTES];
+		char own[DB_KEY_MAX_BYTES];
+		idmap_id_of_text(key, path_id);
+		if (idmap_has(&p->survey.visited, path_id, NULL) || !is_in_reach(p, key))
+			continue;
+		memcpy(own, key.p, key.len); /* deleting moves what key points to */
+		p->intake.store_is_changed = true;
+		rc = db_delete(p->store, DB_PEM_FILES, (struct span){own, key.len}, err);
+		if (rc)
+			break;
+	}
+	db_cursor_close(cur);
+	return rc == ERR_NOENT ? 0 : err_set(err, ERR_IO, "store: the list of certificate files cannot be read");
+}
+
+static int sweep(struct pass *p, struct err *err)
+{
+	struct idmap spkis = {0};
+	int rc = sweep_pairs(p->store, &p->survey.held, p->in->now_unix_s, &spkis, &p->out->removed_count, err);
+	if (rc == 0)
+		rc = sweep_find_keys(p->keyring, &spkis, &p->doomed_keys, err);
+	if (p->out->removed_count)
+		p->intake.store_is_changed = true;
+	idmap_deinit(&spkis);
+	return rc;
+}
+
+/* ---- the pass ---- */
+
+static int end_txn(struct db_txn **txn, bool is_changed, struct err *err)
+{
+	struct db_txn *taken = *txn;
+	*txn = NULL;
+	if (is_changed)
+		return db_commit(taken, err);
+	db_end(taken);
+	return 0;
+}
+
+static int delete_keys(struct pass *p, struct err *err)
+{
+	int rc = 0;
+	if (p->doomed_keys.len == 0)
+		return 0;
+	rc = db_begin_write(p->in->keyring, &p->keyring, err);
+	for (size_t i = 0; rc == 0 && i < p->doomed_keys.len; i += SHA256_BYTES) {
+		rc = keyring_delete(p->keyring, (const uint8_t *)p->doomed_keys.p + i, err);
+		if (rc == ERR_NOENT)
+			rc = 0;
+	}
+	return rc ? rc : end_txn(&p->keyring, true, err);
+}
+
+static int begin(struct pass *p, struct err *err)
+{
+	complaints_init(&p->complaints);
+	buf_init(&p->doomed_keys, DOOMED_MAX_BYTES);
+	int rc = db_begin_write(p->in->store, &p->store, err);
+	if (rc == 0)
+		rc = db_begin_write(p->in->keyring, &p->keyring, err);
+	if (rc == 0)
+		rc = intake_init(&p->intake, p->store, p->keyring, p->in->now_unix_s, err);
+	p->survey = (struct survey){
+		.store = p->store,
+		.keyring = p->keyring,
+		.complaints = &p->complaints,
+		.now_unix_s = p->in->now_unix_s,
+		.on_dir = p->in->on_dir,
+		.on_dir_ctx = p->in->ctx,
+	};
+	survey_init(&p->survey);
+	return rc;
+}
+
+static int look(struct pass *p, struct err *err)
+{
+	int rc = walk(p, err);
+	if (rc == 0)
+		rc = examine_fresh(p, true, err);
+	if (rc == 0)
+		rc = examine_fresh(p, false, err);
+	if (rc == 0)
+		rc = join_halves(p, err);
+	if (rc == 0)
+		rc = forget_gone_files(p, err);
+	if (rc == 0 && !p->in->is_partial)
+		rc = sweep(p, err);
+	return rc ? rc : survey_describe(&p->survey, err);
+}
+
+/* keys before the pairs that need them, and no key away before its last pair is */
+static int commit(struct pass *p, struct err *err)
+{
+	p->out->file_count = p->survey.file_count;
+	p->out->parsed_count = p->intake.parsed_count;
+	p->out->added_count = p->intake.added_count;
+	p->out->pair_count = db_count(p->store, DB_PAIRS);
+	int rc = end_txn(&p->keyring, p->intake.keyring_is_changed, err);
+	if (rc == 0)
+		rc = end_txn(&p->store, p->intake.store_is_changed, err);
+	return rc ? rc : delete_keys(p, err);
+}
+
+int import_run(const struct import *in, struct import_result *out, struct err *err)
+{
+	struct pass p = {.in = in, .out = out};
+	*out = (struct import_result){0};
+	int rc = begin(&p, err);
+	if (rc == 0)
+		rc = look(&p, err);
+	if (rc == 0)
+		rc = commit(&p, err);
+	intake_deinit(&p.intake);
+	survey_deinit(&p.survey);
+	db_end(p.keyring);
+	db_end(p.store);
+	if (rc == 0)
+		complaints_tell(&p.complaints, in->on_problem, in->ctx);
+	complaints_deinit(&p.complaints);
+	buf_deinit(&p.doomed_keys);
+	return rc;
+}

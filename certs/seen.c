@@ -1,0 +1,118 @@
+#include "seen.h"
+
+#include "../base/buf.h"
+#include "../base/db.h"
+#include "../base/err.h"
+
+enum {
+	ROW_VERSION = 1,
+	TEXT_MAX_BYTES = 1024,
+	DIGEST_KEY_BYTES = 1 + SHA256_BYTES, /* a NUL, which no path begins with, and the digest */
+};
+
+/* Host order, no padding: it is stored. */
+struct row_head {
+	uint32_t version, unused;
+	uint64_t dev, ino, size;
+	int64_t mtime_ns, ctime_ns;
+};
+_Static_assert(sizeof(struct row_head) == 48, "no padding");
+
+struct item_head {
+	uint32_t kind, text_len;
+	int64_t not_after_unix_s;
+	uint8_t id[SHA256_BYTES], spki[SHA256_BYTES];
+};
+_Static_assert(sizeof(struct item_head) == 80, "no padding");
+
+struct key {
+	char bytes[DIGEST_KEY_BYTES];
+	struct span span;
+};
+
+int seen_begin(struct buf *b, const struct file_id *id)
+{
+	struct row_head h = {.version = ROW_VERSION, .dev = id->dev, .ino = id->ino, .size = id->size,
+			     .mtime_ns = id->mtime_ns, .ctime_ns = id->ctime_ns};
+	return buf_add(b, &h, sizeof h);
+}
+
+int seen_add(struct buf *b, const struct seen_item *item)
+{
+	size_t len = item->text.len < TEXT_MAX_BYTES ? item->text.len : TEXT_MAX_BYTES;
+	struct item_head h = {.kind = (uint32_t)item->kind, .text_len = (uint32_t)len,
+			      .not_after_unix_s = item->not_after_unix_s};
+	memcpy(h.id, item->id, SHA256_BYTES);
+	memcpy(h.spki, item->spki, SHA256_BYTES);
+	(void)buf_add(b, &h, sizeof h);
+	return buf_add(b, item->text.p, len);
+}
+
+int seen_open(struct span row, struct file_id *out_id, struct span *out_items)
+{
+	struct row_head h;
+	if (row.len < sizeof h)
+		return ERR_PARSE;
+	memcpy(&h, row.p, sizeof h);
+	if (h.version != ROW_VERSION)
+		return ERR_PARSE;
+	*out_id = (struct file_id){.dev = h.dev, .ino = h.ino, .size = h.size, .mtime_ns = h.mtime_ns, .ctime_ns = h.ctime_ns};
+	*out_items = (struct span){row.p + sizeof h, row.len - sizeof h};
+	return 0;
+}
+
+int seen_next(struct span *items, struct seen_item *out)
+{
+	struct item_head h;
+	if (items->len < sizeof h)
+		return ERR_NOENT;
+	memcpy(&h, items->p, sizeof h);
+	if (h.text_len > items->len - sizeof h)
+		return ERR_NOENT;
+	*out = (struct seen_item){
+		.kind = (enum seen_kind)h.kind,
+		.not_after_unix_s = h.not_after_unix_s,
+		.text = {items->p + sizeof h, h.text_len},
+	};
+	memcpy(out->id, h.id, SHA256_BYTES);
+	memcpy(out->spki, h.spki, SHA256_BYTES);
+	*items = (struct span){items->p + sizeof h + h.text_len, items->len - sizeof h - h.text_len};
+	return 0;
+}
+
+/* k->span may point into k or to path */
+static void key_of(const char *path, struct key *k)
+{
+	k->span = span_of(path);
+	if (k->span.len <= DB_KEY_MAX_BYTES)
+		return;
+	k->bytes[0] = '\0';
+	sha256_of(k->span, (uint8_t *)k->bytes + 1);
+	k->span = (struct span){k->bytes, sizeof k->bytes};
+}
+
+int seen_get(struct db_txn *txn, const char *path, struct span *out_row)
+{
+	struct key k;
+	key_of(path, &k);
+	return db_get(txn, DB_PEM_FILES, k.span, out_row);
+}
+
+int seen_put(struct db_txn *txn, const char *path, struct span row, struct err *err)
+{
+	struct key k;
+	key_of(path, &k);
+	return db_put(txn, DB_PEM_FILES, k.span, row, err);
+}
+
+struct span seen_path_of(struct span key)
+{
+	return key.len && key.p[0] == '\0' ? (struct span){NULL, 0} : key;
+}
+
+void seen_id_of_path(const char *path, uint8_t out[IDMAP_ID_BYTES])
+{
+	struct key k;
+	key_of(path, &k);
+	idmap_id_of_text(k.span, out);
+}

@@ -1,0 +1,259 @@
+#include "tree.h"
+
+#include "../base/buf.h"
+#include "../base/err.h"
+#include "../base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINK_HOPS_MAX = 8 }; /* the kernel stops at 40; nobody builds more than two */
+
+/* The names in a folder, NUL behind each. */
+struct names {
+	struct buf text;
+	const char **list;
+	size_t count;
+};
+
+static int walk_dir(struct tree *t, struct buf *path, int fd, unsigned depth, struct err *err);
+
+void tree_deinit(struct tree *t)
+{
+	idmap_deinit(&t->dirs);
+	idmap_deinit(&t->linked);
+}
+
+static int out_of_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static struct file_id id_of(const struct stat *st)
+{
+	return (struct file_id){
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+		.ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec,
+	};
+}
+
+static int trouble(struct tree *t, const char *path, int errnum, struct err *err)
+{
+	struct err why;
+	if (err_errno(&why, errnum, "cannot be read") == ERR_NOMEM)
+		return out_of_memory(err);
+	if (errnum == ENOENT)
+		(void)err_set(&why, ERR_NOENT, "a symbolic link that leads nowhere");
+	if (errnum == ELOOP)
+		(void)err_set(&why, ERR_IO, "a symbolic link that leads in a circle");
+	return t->on_trouble(t->ctx, path, why.text, err);
+}
+
+/* ---- symbolic links: tell in which folders a change would matter ---- */
+
+static int tell_linked(struct tree *t, const char *file, struct err *err)
+{
+	const char *slash = strrchr(file, '/');
+	size_t len = slash && slash != file ? (size_t)(slash - file) : 1;
+	uint8_t id[IDMAP_ID_BYTES];
+	idmap_id_of_text((struct span){slash ? file : ".", len}, id);
+	int rc = idmap_put(&t->linked, id, 0);
+	if (rc == ERR_NOMEM)
+		return out_of_memory(err);
+	if (rc == ERR_CONFLICT)
+		return 0;
+	char *dir = strndup(slash ? file : ".", len);
+	if (!dir)
+		return out_of_memory(err);
+	t->on_dir(t->ctx, dir, true);
+	free(dir);
+	return 0;
+}
+
+/* path: a symbolic link; every hop's folder is told of */
+static int follow_link(struct tree *t, const char *path, struct err *err)
+{
+	char at[PATH_MAX], target[PATH_MAX];
+	if (snprintf(at, sizeof at, "%s", path) >= (int)sizeof at)
+		return 0;
+	for (int hop = 0; hop < LINK_HOPS_MAX; hop++) {
+		ssize_t n = readlink(at, target, sizeof target - 1);
+		if (n <= 0)
+			return 0; /* the end: no link any more */
+		target[n] = '\0';
+		const char *slash = strrchr(at, '/');
+		size_t keep = target[0] == '/' || !slash ? 0 : (size_t)(slash - at) + 1;
+		if (keep + (size_t)n >= sizeof at)
+			return 0;
+		memcpy(at + keep, target, (size_t)n + 1);
+		int rc = tell_linked(t, at, err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- folders ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void names_deinit(struct names *names)
+{
+	buf_deinit(&names->text);
+	free(names->list);
+}
+
+/* sorted: a file that two ways lead to has the same path at every walk */
+static int names_read(struct names *names, DIR *dir)
+{
+	buf_init(&names->text, (size_t)1 << 30);
+	const struct dirent *e;
+	while ((errno = 0, e = readdir(dir)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		if (buf_add(&names->text, e->d_name, strlen(e->d_name) + 1) != 0)
+			return ENOMEM;
+		names->count++;
+	}
+	if (errno)
+		return errno;
+	names->list = calloc(names->count + 1, sizeof *names->list);
+	if (!names->list)
+		return ENOMEM;
+	const char *p = names->text.p;
+	for (size_t i = 0; i < names->count; i++, p += strlen(p) + 1)
+		names->list[i] = p;
+	qsort(names->list, names->count, sizeof *names->list, compare_names);
+	return 0;
+}
+
+/* path: of the entry name of the folder parent_fd, depth folders below the root */
+static int visit_dir(struct tree *t, struct buf *path, int parent_fd, const char *name, unsigned depth, struct err *err)
+{
+	if (depth > TREE_DEPTH_MAX)
+		return t->on_trouble(t->ctx, buf_text(path), "nested too deep; not looked into", err);
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : trouble(t, buf_text(path), errno, err);
+	return walk_dir(t, path, fd, depth, err);
+}
+
+static int visit(struct tree *t, struct buf *path, int dir_fd, const char *name, unsigned depth, struct err *err)
+{
+	struct stat st, link;
+	if (fstatat(dir_fd, name, &link, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : trouble(t, buf_text(path), errno, err); /* gone meanwhile */
+	st = link;
+	if (S_ISLNK(link.st_mode)) {
+		if (fstatat(dir_fd, name, &st, 0) != 0)
+			return trouble(t, buf_text(path), errno, err);
+		int rc = t->on_dir ? follow_link(t, buf_text(path), err) : 0;
+		if (rc)
+			return rc;
+	}
+	if (S_ISDIR(st.st_mode))
+		return visit_dir(t, path, dir_fd, name, depth, err);
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	struct file_id id = id_of(&st);
+	return t->on_file(t->ctx, buf_text(path), &id, err);
+}
+
+static int visit_all(struct tree *t, struct buf *path, DIR *dir, unsigned depth, struct err *err)
+{
+	struct names names = {0};
+	int errnum = names_read(&names, dir);
+	int rc = errnum == ENOMEM ? out_of_memory(err) : errnum ? trouble(t, buf_text(path), errnum, err) : 0;
+	for (size_t i = 0; rc == 0 && errnum == 0 && i < names.count; i++) {
+		size_t len = path->len;
+		if (buf_add_char(path, '/') != 0 || buf_add_text(path, names.list[i]) != 0 || buf_reserve(path, 1) != 0)
+			rc = out_of_memory(err);
+		else
+			rc = visit(t, path, dirfd(dir), names.list[i], depth + 1, err);
+		path->len = len;
+	}
+	names_deinit(&names);
+	return rc;
+}
+
+/* takes fd */
+static int walk_dir(struct tree *t, struct buf *path, int fd, unsigned depth, struct err *err)
+{
+	struct stat st;
+	uint64_t id[2];
+	int rc = 0;
+	DIR *dir = fdopendir(fd);
+	if (!dir || fstat(fd, &st) != 0) {
+		rc = trouble(t, buf_text(path), errno, err);
+		goto out;
+	}
+	id[0] = st.st_dev;
+	id[1] = st.st_ino;
+	rc = idmap_put(&t->dirs, (const uint8_t *)id, 0);
+	if (rc == ERR_CONFLICT) {
+		rc = 0; /* a circle, or a second way to it */
+		goto out;
+	}
+	if (rc) {
+		rc = out_of_memory(err);
+		goto out;
+	}
+	if (t->on_dir)
+		t->on_dir(t->ctx, buf_text(path), false);
+	rc = visit_all(t, path, dir, depth, err);
+out:
+	if (dir)
+		(void)closedir(dir); /* only read from */
+	else
+		(void)close(fd);
+	return rc;
+}
+
+/* root is not there: it will appear in the nearest folder that is */
+static int miss_root(struct tree *t, const char *root, struct err *err)
+{
+	char at[PATH_MAX];
+	int rc = t->on_trouble(t->ctx, root, "does not exist", err);
+	if (rc || !t->on_dir || snprintf(at, sizeof at, "%s", root) >= (int)sizeof at)
+		return rc;
+	for (char *slash; (slash = strrchr(at, '/')) != NULL && slash != at; *slash = '\0') {
+		*slash = '\0';
+		bool is_there = access(at, F_OK) == 0;
+		*slash = '/';
+		if (is_there)
+			break;
+	}
+	return tell_linked(t, at, err);
+}
+
+int tree_walk(struct tree *t, const char *root, struct err *err)
+{
+	struct stat st;
+	if (lstat(root, &st) != 0)
+		return errno == ENOENT ? miss_root(t, root, err) : trouble(t, root, errno, err);
+	int rc = 0;
+	if (t->on_dir && !S_ISDIR(st.st_mode))
+		rc = tell_linked(t, root, err); /* a link or a file: whatever replaces it appears beside it */
+	if (rc)
+		return rc;
+	struct buf path;
+	buf_init(&path, (size_t)1 << 20);
+	if (buf_add_text(&path, root) != 0 || buf_reserve(&path, 1) != 0)
+		rc = out_of_memory(err);
+	else
+		rc = visit(t, &path, AT_FDCWD, root, 0, err);
+	buf_deinit(&path);
+	return rc;
+}

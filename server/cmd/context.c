@@ -1,0 +1,120 @@
+#include "context.h"
+
+#include "../../base/buf.h"
+#include "../../base/db.h"
+#include "../../base/err.h"
+#include "../../base/file.h"
+#include "../../base/metric.h"
+#include "../../config/apply.h"
+#include "../../config/source.h"
+#include "../keeper/state_dir.h"
+#include "../keeper/workers.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void take_settings(struct source *s, struct settings *out)
+{
+	*out = s->settings;
+	s->settings = (struct settings){0};
+}
+
+int context_settings(const char *config_path, struct settings *out, struct err *err)
+{
+	struct buf bytes;
+	struct source s;
+	*out = (struct settings){0};
+	buf_init(&bytes, SOURCE_FILE_MAX_BYTES);
+	int rc = source_init(&s, config_path, true);
+	if (rc)
+		rc = err_set(err, ERR_NOMEM, "out of memory");
+	if (rc == 0)
+		rc = file_read(config_path, &bytes, NULL, err);
+	if (rc == 0 && source_parse(&s, buf_span(&bytes)) != 0)
+		rc = err_set(err, ERR_NOMEM, "out of memory");
+	if (rc != ERR_NOMEM)
+		take_settings(&s, out);
+	if (rc == 0 && s.is_broken)
+		rc = err_set(err, ERR_PARSE, "%s cannot be used as it is; `mta-sts-server -c %s check` says why", config_path,
+			     config_path);
+	else if (rc == 0 && s.has_settings_errors)
+		rc = err_set(err, ERR_RANGE, "%s has mistakes; `mta-sts-server -c %s check` says which", config_path, config_path);
+	source_deinit(&s);
+	buf_deinit(&bytes);
+	return rc;
+}
+
+static int open_store(struct context *c, struct err *err)
+{
+	char *path = file_join(c->state_dir, "store");
+	if (!path)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = access(path, F_OK) == 0 ? db_open(&c->store, path, DB_STORE, false, err) : 0;
+	free(path);
+	if (rc == ERR_NOENT) /* made, but nothing in it yet */
+		return 0;
+	if (rc == ERR_PERM)
+		(void)err_wrap(err, "run this as root or as the server's user");
+	if (rc == 0 && c->store)
+		rc = db_begin_read(c->store, &c->txn, err);
+	return rc;
+}
+
+static int look_at_server(struct context *c, struct err *err)
+{
+	char *path = file_join(c->state_dir, "metrics");
+	if (!path)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = metric_page_open(path, false, &c->page, NULL);
+	free(path);
+	c->is_running = rc == 0 && state_dir_is_locked(c->state_dir);
+	c->is_serving = c->is_running && workers_all_serving(c->page);
+	return 0; /* without the page no server of this version runs there */
+}
+
+/* The store knows the last good settings, which are what a running server goes by. */
+static int take_stored_settings(struct context *c, struct err *err)
+{
+	struct settings stored;
+	int rc = apply_load_settings(c->store, &stored, err);
+	if (rc == 0) {
+		settings_deinit(&c->settings);
+		c->settings = stored;
+		return 0;
+	}
+	settings_deinit(&stored);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+int context_open(struct context *c, const struct cmd_options *o)
+{
+	struct err err = {0};
+	*c = (struct context){0};
+	int rc = context_settings(o->config_path, &c->settings, &err);
+	bool is_readable = rc == 0 || rc == ERR_PARSE || rc == ERR_RANGE;
+	if (!is_readable && !o->state_dir) {
+		cmd_say("%s", err.text);
+		return rc == ERR_NOMEM ? EXIT_SYSTEM : EXIT_CONFIG;
+	}
+	const char *state_dir = o->state_dir ? o->state_dir : c->settings.state_dir;
+	c->state_dir = strdup(state_dir ? state_dir : ".");
+	bool is_file_good = rc == 0;
+	rc = c->state_dir ? open_store(c, &err) : err_set(&err, ERR_NOMEM, "out of memory");
+	if (rc == 0)
+		rc = look_at_server(c, &err);
+	if (rc == 0 && c->store && (c->is_running || !is_file_good))
+		rc = take_stored_settings(c, &err);
+	if (rc)
+		cmd_say("%s", err.text);
+	return rc ? EXIT_SYSTEM : EXIT_DONE;
+}
+
+void context_close(struct context *c)
+{
+	db_end(c->txn);
+	db_close(c->store);
+	metric_page_close(c->page);
+	free(c->state_dir);
+	settings_deinit(&c->settings);
+	*c = (struct context){0};
+}

@@ -1,0 +1,33 @@
+/* context: what most commands begin with: the settings in force, the store, and whether a server runs on it. */
+#ifndef CMD_CONTEXT_H
+#define CMD_CONTEXT_H
+
+#include "../../config/settings.h"
+#include "cmd.h"
+
+#include <stdbool.h>
+
+struct db;
+struct db_txn;
+struct err;
+struct metric_page;
+
+struct context {
+	struct settings settings; /* the file's; where it is broken, the last good ones as far as they are known */
+	char *state_dir;
+	struct db *store;         /* NULL: nothing was ever served from state_dir */
+	struct db_txn *txn;       /* a snapshot of it */
+	bool is_running;          /* a keeper holds the lock */
+	bool is_serving;          /* … and all its workers answer */
+	struct metric_page *page; /* NULL: no server ever ran; of the last one otherwise */
+};
+
+/* context_open: EXIT_DONE, or an exit status that was explained on standard error. context_close it in any case. */
+int context_open(struct context *c, const struct cmd_options *o);
+void context_close(struct context *c); /* accepts a zeroed one */
+
+/* context_settings: the settings alone. ERR_NOENT: no file; ERR_PARSE: broken, settings are what was read until then;
+ * ERR_RANGE: mistakes among the server keys. settings_deinit them in any case. */
+int context_settings(const char *config_path, struct settings *out, struct err *err);
+
+#endif

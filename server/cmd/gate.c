@@ -1,0 +1,50 @@
+#include "gate.h"
+
+#include "../../base/clock.h"
+#include "../../base/name.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+__attribute__((format(printf, 2, 3))) static void shut(struct gate *g, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(g->reason, sizeof g->reason, fmt, ap);
+	va_end(ap);
+	g->is_open = false;
+}
+
+int64_t gate_not_after(const struct gate *g)
+{
+	if (!g->has_pair)
+		return 0;
+	int64_t ec = g->choice.has_ec ? g->choice.ec.not_after_unix_s : 0;
+	int64_t rsa = g->choice.has_rsa ? g->choice.rsa.not_after_unix_s : 0;
+	return ec > rsa ? ec : rsa;
+}
+
+static void shut_for_dates(struct gate *g, struct span domain, int64_t now_unix_s)
+{
+	const struct pair *p = g->choice.has_ec ? &g->choice.ec : &g->choice.rsa;
+	char date[CLOCK_ISO_BYTES];
+	bool is_early = p->not_before_unix_s > now_unix_s;
+	clock_render_iso(is_early ? p->not_before_unix_s : gate_not_after(g), date);
+	shut(g, "the certificate for mta-sts.%.*s %s %s", SPAN_ARG(domain), is_early ? "is valid only from" : "expired on", date);
+}
+
+void gate_look(const struct context *c, struct span domain, int64_t now_unix_s, struct gate *out)
+{
+	char host[NAME_MAX_BYTES + 16];
+	*out = (struct gate){.is_open = true};
+	int n = snprintf(host, sizeof host, "mta-sts.%.*s", SPAN_ARG(domain));
+	out->has_pair = pairs_find(c->txn, (struct span){host, (size_t)n}, now_unix_s, &out->choice) == 0;
+	if (!out->has_pair)
+		shut(out, "there is no certificate for %s", host);
+	else if (!out->choice.is_valid)
+		shut_for_dates(out, domain, now_unix_s);
+	else if (!c->is_running)
+		shut(out, "no server is running on %.300s", c->state_dir);
+	else if (!c->is_serving)
+		shut(out, "not every worker is serving yet");
+}

@@ -1,0 +1,182 @@
+/* records: the DNS records of all domains, or of some; a _mta-sts record only when it is safe to publish. */
+#include "../../base/clock.h"
+#include "../../base/db.h"
+#include "../../base/err.h"
+#include "../../base/name.h"
+#include "../../config/domains.h"
+#include "../../config/formats.h"
+#include "../../config/trouble.h"
+#include "cmd.h"
+#include "context.h"
+#include "gate.h"
+
+#include <stdio.h>
+
+enum { CHUNK_BYTES = 1 << 20, OUT_MAX_BYTES = 1 << 26, REASONS_MAX = 20 };
+
+struct printing {
+	const struct context *context;
+	const struct format *format;
+	bool is_all;
+	int64_t now_unix_s;
+	struct record_set set;
+	struct buf out;
+	size_t printed_count, withheld_count;
+	int status; /* EXIT_DONE, or why to stop */
+};
+
+static void withhold(struct printing *p, struct span domain, const char *reason)
+{
+	/* one reason a tenant would drown the first ones when there is no certificate at all */
+	if (p->withheld_count++ < REASONS_MAX)
+		cmd_say("%.*s: withheld: %s", SPAN_ARG(domain), reason);
+}
+
+static void flush_if(struct printing *p, size_t more_than_bytes)
+{
+	if (p->out.failed) {
+		cmd_say("out of memory");
+		p->status = EXIT_SYSTEM;
+	} else if (p->out.len > more_than_bytes) {
+		p->status = cmd_print(p->out.p, p->out.len);
+		buf_reset(&p->out);
+	}
+}
+
+/* Drops the _mta-sts record, which comes last; host and report records can stand without it. */
+static void drop_policy_record(struct record_set *s)
+{
+	s->count--;
+}
+
+static void print_domain(struct printing *p, struct span domain, const struct domain_row *row)
+{
+	struct gate gate;
+	gate_look(p->context, domain, p->now_unix_s, &gate);
+	enum record_state open_state = row->state == DOMAIN_WITHDRAWN ? RECORD_WITHDRAWING : RECORD_LIVE;
+	if (record_make(&p->set, domain, row, &p->context->settings, gate.is_open ? open_state : RECORD_WITHHELD) != 0) {
+		cmd_say("out of memory");
+		p->status = EXIT_SYSTEM;
+		return;
+	}
+	if (!gate.is_open) {
+		withhold(p, domain, gate.reason);
+		if (!p->is_all)
+			drop_policy_record(&p->set);
+	}
+	if (p->set.count == 0)
+		return;
+	(void)p->format->add(&p->out, &p->set, p->printed_count == 0);
+	p->printed_count += p->set.count;
+	flush_if(p, CHUNK_BYTES);
+}
+
+static void print_everything(struct printing *p)
+{
+	struct db_cursor *cur;
+	struct span domain, value;
+	struct domain_row row;
+	struct err err = {0};
+	int rc = db_cursor_open(p->context->txn, DB_DOMAINS, &cur, &err);
+	if (rc == 0) {
+		rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value);
+		while (rc == 0 && p->status == EXIT_DONE) {
+			rc = domains_decode(value, &row);
+			if (rc)
+				break;
+			print_domain(p, domain, &row);
+			rc = db_next(cur, &domain, &value);
+		}
+		db_cursor_close(cur);
+	}
+	if (rc && rc != ERR_NOENT) {
+		cmd_say("the store cannot be read");
+		p->status = EXIT_SYSTEM;
+	}
+}
+
+/* Domains that are refused and were never served have no row to print: say so. */
+static int on_trouble(void *ctx, const struct trouble *t)
+{
+	struct printing *p = ctx;
+	struct domain_row row;
+	char reason[GATE_REASON_BYTES];
+	if (t->domain.len == 0 || domains_get(p->context->txn, t->domain, &row) == 0)
+		return 0;
+	(void)snprintf(reason, sizeof reason, "refused: %.300s", t->text.p); /* texts in the store end with a NUL */
+	withhold(p, t->domain, reason);
+	return 0;
+}
+
+static void print_one(struct printing *p, const char *word)
+{
+	struct name name;
+	struct domain_row row;
+	struct err err = {0};
+	if (name_parse(span_of(word), &name, &err) != 0) {
+		cmd_say("%s", err.text);
+		p->status = EXIT_USAGE;
+	} else if (domains_get(p->context->txn, name_span(&name), &row) != 0) {
+		withhold(p, name_span(&name), "it is not served; `mta-sts-server status` says more");
+	} else {
+		print_domain(p, name_span(&name), &row);
+	}
+}
+
+static int print(const struct context *c, const struct cmd_options *o, const struct format *format)
+{
+	struct printing p = {.context = c, .format = format, .is_all = o->is_all, .now_unix_s = clock_unix_s()};
+	record_set_init(&p.set);
+	buf_init(&p.out, OUT_MAX_BYTES);
+	(void)format->begin(&p.out);
+	for (size_t i = 0; i < o->word_count && p.status == EXIT_DONE; i++)
+		print_one(&p, o->words[i]);
+	if (o->word_count == 0)
+		print_everything(&p);
+	if (o->word_count == 0 && p.status == EXIT_DONE && trouble_each(c->txn, on_trouble, &p, NULL) != 0)
+		p.status = EXIT_SYSTEM;
+	(void)format->end(&p.out);
+	if (p.status == EXIT_DONE)
+		flush_if(&p, 0);
+	if (p.withheld_count > REASONS_MAX)
+		cmd_say("and %zu more are withheld", p.withheld_count - REASONS_MAX);
+	if (p.status == EXIT_DONE && p.withheld_count)
+		p.status = EXIT_PROBLEMS;
+	record_set_deinit(&p.set);
+	buf_deinit(&p.out);
+	return p.status;
+}
+
+static int run(const struct cmd_options *o)
+{
+	struct context c;
+	const struct format *format = formats_find(span_of(o->is_json ? "json" : o->format ? o->format : formats_table[0]->name));
+	if (!format) {
+		cmd_say("there is no format `%s`; there are:", o->format);
+		for (size_t i = 0; formats_table[i]; i++)
+			(void)fprintf(stderr, "  %-8s %s\n", formats_table[i]->name, formats_table[i]->help);
+		return EXIT_USAGE;
+	}
+	int status = context_open(&c, o);
+	if (status == EXIT_DONE && !c.txn) {
+		cmd_say("nothing was ever served from %s: start the server first", c.state_dir);
+		status = EXIT_PROBLEMS;
+	} else if (status == EXIT_DONE) {
+		status = print(&c, o, format);
+	}
+	context_close(&c);
+	return status;
+}
+
+const struct cmd cmd_records = {
+	.name = "records",
+	.usage = "[DOMAIN…] [--format zone|json] [--all]",
+	.options = "fja",
+	.summary = "prints the DNS records that belong to the policies",
+	.help = "A domain's _mta-sts record is printed only while the policy with that id is served under a certificate that is valid\n"
+		"for its host; otherwise it is withheld, the reason goes to standard error, and the exit status is 1.\n"
+		"  --format F   zone (default) or json\n"
+		"  --all        prints withheld records as well",
+	.max_words = 1000000,
+	.run = run,
+};

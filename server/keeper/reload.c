@@ -1,0 +1,210 @@
+#include "reload.h"
+
+#include "../../base/buf.h"
+#include "../../base/clock.h"
+#include "../../base/db.h"
+#include "../../base/err.h"
+#include "../../base/log.h"
+#include "../../base/metric.h"
+#include "../../base/sha256.h"
+#include "../../certs/import.h"
+#include "../../config/apply.h"
+#include "dev.h"
+#include "watch.h"
+
+#include <inttypes.h>
+
+enum { TOLD_MAX = 20 }; /* lines per reload: `check` and `status` tell all */
+
+static void tell_problems(const struct problem_list *l)
+{
+	for (size_t i = 0; i < l->count && i < TOLD_MAX; i++) {
+		const struct problem *p = &l->items[i];
+		struct buf place;
+		buf_init(&place, 4200);
+		(void)buf_printf(&place, "%s:%u:%u", p->file, (unsigned)p->line, (unsigned)p->column);
+		struct log_quoted quoted = log_quote(buf_span(&place));
+		if (p->severity == PROBLEM_ERROR)
+			log_error("config.error", "place=%s code=%s text=%s", quoted.text, p->code, LOG_QUOTE(span_of(p->text)));
+		else
+			log_warn("config.warning", "place=%s code=%s text=%s", quoted.text, p->code,
+				 LOG_QUOTE(span_of(p->text)));
+		buf_deinit(&place);
+	}
+	if (l->count > TOLD_MAX)
+		log_error("config.error", "text=\"and %zu more; `mta-sts-server check` tells all of them\"",
+			  l->count - TOLD_MAX);
+}
+
+static int watch_folders(struct reload *r, enum watch_set set, const struct text_list *folders)
+{
+	int rc = r->watch ? watch_begin_set(r->watch, set) : 0;
+	for (size_t i = 0; rc == 0 && r->watch && i < folders->count; i++)
+		rc = watch_add(r->watch, folders->items[i]);
+	return rc == 0 && r->watch ? watch_end_set(r->watch, set) : rc;
+}
+
+static int failed(const char *what, int rc, const struct err *err)
+{
+	metric_add(M_RELOADS_FAILED, 1);
+	log_error(what, "text=%s", LOG_QUOTE(span_of(err->text)));
+	return rc;
+}
+
+/* Where to look for certificates: the server's paths and those of single domains. */
+static int find_cert_paths(struct reload *r, struct err *err)
+{
+	struct settings settings;
+	text_list_deinit(&r->cert_paths);
+	int rc = apply_load_settings(r->store, &settings, err);
+	for (size_t i = 0; rc == 0 && i < settings.cert_paths.count; i++)
+		rc = text_list_add(&r->cert_paths, span_of(settings.cert_paths.items[i]));
+	settings_deinit(&settings);
+	if (rc == 0 || rc == ERR_NOENT)
+		rc = apply_add_cert_paths(r->store, &r->cert_paths, err);
+	r->has_cert_paths = rc == 0;
+	return rc;
+}
+
+static void note_missing_main(struct reload *r, int load_rc)
+{
+	bool is_missing = load_rc == ERR_NOENT;
+	if (is_missing && !r->is_main_missing)
+		log_error("config.error", "place=%s code=E18 text=\"the file is not there; what was served goes on being served\"",
+			  LOG_QUOTE(span_of(r->main_path)));
+	r->is_main_missing = is_missing;
+}
+
+static void tell_result(struct reload *r, const struct apply_result *result, uint64_t took_ms)
+{
+	r->domain_count = result->domain_count;
+	r->error_count = result->error_count + r->is_main_missing;
+	metric_set(M_DOMAINS, result->domain_count);
+	metric_set(M_DOMAINS_WITHDRAWN, result->withdrawn_total);
+	metric_set(M_PROBLEMS, r->error_count);
+	tell_problems(&result->fresh);
+	if (!result->is_committed)
+		return;
+	metric_add(M_RELOADS, 1);
+	log_info("reload.done", "domains=%zu changed=%zu withdrawn=%zu errors=%zu took_ms=%" PRIu64, result->domain_count,
+		 result->changed_count, result->withdrawn_count, r->error_count, took_ms);
+}
+
+int reload_config(struct reload *r, uint64_t *out_retry_ms)
+{
+	struct load load;
+	struct apply_result result = {0};
+	struct err err = {0};
+	uint64_t begin_ms = clock_mono_ms();
+	*out_retry_ms = 0;
+	int rc = apply_read(r->store, r->main_path, &load, &err);
+	if (rc == 0 || rc == ERR_NOENT) {
+		note_missing_main(r, rc);
+		rc = apply_run(r->store, &load, clock_unix_s(), &result, &err);
+	}
+	if (rc == 0) {
+		tell_result(r, &result, clock_mono_ms() - begin_ms);
+		*out_retry_ms = result.retry_ms;
+	}
+	if (rc == 0 && (result.is_committed || !r->has_cert_paths))
+		rc = find_cert_paths(r, &err);
+	if (rc == 0 && watch_folders(r, WATCH_CONFIG, &load.folders) != 0)
+		rc = err_set(&err, ERR_NOMEM, "out of memory");
+	if (rc == 0 && r->dev_ca)
+		rc = dev_issue(r->dev_ca, r->store, r->keyring, clock_unix_s(), &err);
+	load_deinit(&load);
+	apply_result_deinit(&result);
+	return rc ? failed("reload.failed", rc, &err) : 0;
+}
+
+/* --- certificates ------------------------------------------------------------------------------------------------------------ */
+
+/* One pass: what is said is collected first, since the same sentences come at every pass. */
+struct cert_pass {
+	struct text_list folders;
+	struct problem_list problems;
+	bool is_short_of_memory;
+};
+
+static void on_problem(void *ctx, const char *path, bool is_error, const char *text)
+{
+	struct cert_pass *pass = ctx;
+	struct problem p = {
+		.severity = is_error ? PROBLEM_ERROR : PROBLEM_WARNING,
+		.file = path,
+		.text = (char *)(uintptr_t)text, /* copied */
+	};
+	problem_add(&pass->problems, &p, (struct span){NULL, 0});
+}
+
+static void on_dir(void *ctx, const char *dir, bool is_linked)
+{
+	struct cert_pass *pass = ctx;
+	(void)is_linked; /* what a link leads to may be rewritten in place */
+	if (text_list_add(&pass->folders, span_of(dir)) != 0)
+		pass->is_short_of_memory = true;
+}
+
+static void digest_problems(const struct problem_list *l, uint8_t out[SHA256_BYTES])
+{
+	struct buf text;
+	buf_init(&text, SIZE_MAX / 2);
+	for (size_t i = 0; i < l->count; i++)
+		(void)buf_printf(&text, "%s %s\n", l->items[i].file, l->items[i].text);
+	sha256_of(buf_span(&text), out);
+	buf_deinit(&text);
+}
+
+static void tell_cert_problems(struct reload *r, const struct problem_list *l)
+{
+	uint8_t digest[SHA256_BYTES];
+	digest_problems(l, digest);
+	if (r->told_count == l->count && memcmp(digest, r->told_digest, sizeof digest) == 0)
+		return;
+	memcpy(r->told_digest, digest, sizeof digest);
+	r->told_count = l->count;
+	for (size_t i = 0; i < l->count && i < TOLD_MAX; i++)
+		log_write(l->items[i].severity == PROBLEM_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "certs.problem",
+			  "path=%s text=%s", log_quote(span_of(l->items[i].file)).text, LOG_QUOTE(span_of(l->items[i].text)));
+	if (l->count > TOLD_MAX)
+		log_warn("certs.problem", "text=\"and %zu more\"", l->count - TOLD_MAX);
+}
+
+int reload_certs(struct reload *r)
+{
+	struct cert_pass pass = {0};
+	struct import_result result = {0};
+	struct err err = {0};
+	uint64_t begin_ms = clock_mono_ms();
+	int rc = r->has_cert_paths ? 0 : find_cert_paths(r, &err);
+	struct import in = {
+		.store = r->store,
+		.keyring = r->keyring,
+		.paths = (const char *const *)r->cert_paths.items,
+		.path_count = r->cert_paths.count,
+		.now_unix_s = clock_unix_s(),
+		.on_problem = on_problem,
+		.on_dir = on_dir,
+		.ctx = &pass,
+	};
+	if (rc == 0)
+		rc = import_run(&in, &result, &err);
+	if (rc == 0)
+		tell_cert_problems(r, &pass.problems);
+	if (rc == 0 && (result.added_count || result.removed_count))
+		log_info("certs.done", "added=%zu removed=%zu pairs=%zu took_ms=%" PRIu64, result.added_count,
+			 result.removed_count, result.pair_count, clock_mono_ms() - begin_ms);
+	if (rc == 0)
+		metric_set(M_PAIRS, result.pair_count);
+	if (rc == 0 && (pass.is_short_of_memory || watch_folders(r, WATCH_CERTS, &pass.folders) != 0))
+		rc = err_set(&err, ERR_NOMEM, "out of memory");
+	problem_list_deinit(&pass.problems);
+	text_list_deinit(&pass.folders);
+	return rc ? failed("certs.failed", rc, &err) : 0;
+}
+
+void reload_deinit(struct reload *r)
+{
+	text_list_deinit(&r->cert_paths);
+	*r = (struct reload){0};
+}

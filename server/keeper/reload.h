@@ -1,0 +1,38 @@
+/* reload: from the files on disk to what is served. Configuration and certificates; each in one go, or nothing. */
+#ifndef KEEPER_RELOAD_H
+#define KEEPER_RELOAD_H
+
+#include "../../config/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct err;
+struct selfca;
+struct watch;
+
+struct reload {
+	struct db *store, *keyring;
+	const char *main_path;
+	struct watch *watch;        /* NULL: nobody watches */
+	struct selfca *dev_ca;      /* NULL: not serve --dev */
+	struct text_list cert_paths; /* certs.paths and the domains' own, as of the last configuration */
+	bool has_cert_paths;
+	size_t domain_count, error_count;
+	bool is_main_missing;       /* said already */
+	size_t told_count;          /* certificate problems that were logged at the last pass */
+	uint8_t told_digest[32];
+};
+
+/* reload_config: reads what changed, commits, logs. *out_retry_ms: not 0: come again. Returns 0 or ERR_ (logged; what was
+ * served before is served). */
+int reload_config(struct reload *r, uint64_t *out_retry_ms);
+
+/* reload_certs: a pass over the certificate trees. The same returns. */
+int reload_certs(struct reload *r);
+
+void reload_deinit(struct reload *r);
+
+#endif

@@ -1,0 +1,47 @@
+/* listener: a worker's listening sockets in the loop. Accepts a bounded number per turn, so that a flood of
+ * new connections cannot starve those that are open, and waits instead of spinning where descriptors run out.
+ *
+ * It polls the sockets itself: libuv's uv_listen accepts without bound, and where the table of descriptors is
+ * full it throws away whatever is queued. */
+#ifndef WORKER_LISTENER_H
+#define WORKER_LISTENER_H
+
+#include "worker.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct err;
+
+/* A connected, non-blocking socket, closed on exec. */
+typedef void listener_accept_fn(void *ctx, int take_fd);
+
+struct listener {
+	uv_poll_t poll;
+	int fd;
+	struct listeners *all;
+};
+
+struct listeners {
+	struct listener items[WORKER_LISTEN_MAX];
+	size_t count;
+	uv_timer_t pause; /* runs while accepting rests */
+	bool is_pause_logged;
+	listener_accept_fn *on_accept;
+	void *ctx;
+};
+
+/* listeners_open: count sockets, inherited as first_fd and those behind it: bound, whether listening yet or
+ * not.
+ * l is zeroed, and stays where it is until the loop has ended. When it fails, listeners_close is due as well.
+ * */
+int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count, listener_accept_fn *on_accept, void *ctx,
+		   struct err *err);
+
+/* listeners_drain: accepts all that is queued. */
+void listeners_drain(struct listeners *l);
+
+/* listeners_close: the handles go with the loop's next turn. */
+void listeners_close(struct listeners *l);
+
+#endif

@@ -1,0 +1,231 @@
+#include "tls.h"
+
+#include "../../base/buf.h"
+#include "../../base/err.h"
+#include "../../certs/mbed.h"
+
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ciphersuites.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tls_config {
+	mbedtls_ssl_config all;
+	mbedtls_ssl_config aes128; /* as all, with TLS_AES_128_GCM_SHA256 as TLS 1.3's only suite */
+};
+
+struct tls {
+	mbedtls_ssl_context ssl;
+	struct span in;
+	struct buf *out;
+	struct mbed_pair *ec, *rsa;
+};
+
+/* ECDSA before RSA, or a client that speaks both would get the dearer one. AES-128 before AES-256: as strong
+ * as the rest of the handshake, and its SHA-256 is the faster hash. All with forward secrecy and AEAD (RFC
+ * 9325 4.2). */
+#define SUITES_TLS12 \
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, \
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, \
+	MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, \
+	MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, \
+	MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+
+static const int suites_all[] = {
+	MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+	MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
+	MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+	SUITES_TLS12,
+	0,
+};
+
+/* The library follows the client's order in TLS 1.3 whatever ours is, and OpenSSL's begins with AES-256. */
+static const int suites_aes128[] = {MBEDTLS_TLS1_3_AES_128_GCM_SHA256, SUITES_TLS12, 0};
+
+static const uint16_t groups[] = {
+	MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
+};
+
+static const char *protocols[] = {"http/1.1", NULL};
+
+static int add_pair(mbedtls_ssl_context *ssl, struct mbed_pair *pair)
+{
+	return pair ? mbedtls_ssl_set_hs_own_cert(ssl, mbed_pair_chain(pair), mbed_pair_key(pair)) : 0;
+}
+
+/* Called once the ClientHello is read; twice when a HelloRetryRequest was sent, hence the clearing. */
+static int on_cert(mbedtls_ssl_context *ssl)
+{
+	struct tls *t = mbedtls_ssl_get_user_data_p(ssl);
+	int rc = mbedtls_ssl_set_hs_own_cert(ssl, NULL, NULL);
+	if (rc == 0)
+		rc = add_pair(ssl, t->ec);
+	return rc ? rc : add_pair(ssl, t->rsa);
+}
+
+static int config_init(mbedtls_ssl_config *conf, const int *suites, struct err *err)
+{
+	int rc = mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+					     MBEDTLS_SSL_PRESET_DEFAULT);
+	if (rc)
+		return mbed_err(err, rc, "TLS configuration");
+	rc = mbedtls_ssl_conf_alpn_protocols(conf, protocols);
+	if (rc)
+		return mbed_err(err, rc, "ALPN");
+	mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2); /* RFC 8461 7.2 */
+	mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_3);
+	mbedtls_ssl_conf_ciphersuites(conf, suites);
+	mbedtls_ssl_conf_groups(conf, groups);
+	mbedtls_ssl_conf_authmode(conf, MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_rng(conf, mbed_random, NULL);
+	mbedtls_ssl_conf_cert_cb(conf, on_cert);
+	return 0;
+}
+
+int tls_config_new(struct tls_config **out, struct err *err)
+{
+	struct tls_config *config = calloc(1, sizeof *config);
+	if (!config)
+		return err_set(err, ERR_NOMEM, "TLS configuration: out of memory");
+	mbedtls_ssl_config_init(&config->all);
+	mbedtls_ssl_config_init(&config->aes128);
+	int rc = config_init(&config->all, suites_all, err);
+	if (rc == 0)
+		rc = config_init(&config->aes128, suites_aes128, err);
+	if (rc) {
+		tls_config_free(config);
+		return rc;
+	}
+	*out = config;
+	return 0;
+}
+
+void tls_config_free(struct tls_config *config)
+{
+	if (!config)
+		return;
+	mbedtls_ssl_config_free(&config->all);
+	mbedtls_ssl_config_free(&config->aes128);
+	free(config);
+}
+
+static int on_send(void *ctx, const unsigned char *bytes, size_t len)
+{
+	struct tls *t = ctx;
+	return buf_add(t->out, bytes, len) == 0 ? (int)len : MBEDTLS_ERR_SSL_ALLOC_FAILED;
+}
+
+static int on_recv(void *ctx, unsigned char *into, size_t cap)
+{
+	struct tls *t = ctx;
+	if (t->in.len == 0)
+		return MBEDTLS_ERR_SSL_WANT_READ;
+	size_t n = t->in.len < cap ? t->in.len : cap;
+	memcpy(into, t->in.p, n);
+	t->in.p += n;
+	t->in.len -= n;
+	return (int)n;
+}
+
+int tls_new(struct tls **out, const struct tls_args *args)
+{
+	struct tls *t = calloc(1, sizeof *t);
+	if (!t) {
+		mbed_pair_free(args->take_ec);
+		mbed_pair_free(args->take_rsa);
+		return ERR_NOMEM;
+	}
+	*t = (struct tls){.out = args->out, .ec = args->take_ec, .rsa = args->take_rsa};
+	mbedtls_ssl_init(&t->ssl);
+	if (mbedtls_ssl_setup(&t->ssl, args->prefers_aes128 ? &args->config->aes128 : &args->config->all) != 0) {
+		tls_free(t);
+		return ERR_NOMEM; /* the two record buffers: nothing else can fail there */
+	}
+	mbedtls_ssl_set_user_data_p(&t->ssl, t);
+	mbedtls_ssl_set_bio(&t->ssl, t, on_send, on_recv, NULL);
+	*out = t;
+	return 0;
+}
+
+void tls_free(struct tls *t)
+{
+	if (!t)
+		return;
+	mbedtls_ssl_free(&t->ssl);
+	mbed_pair_free(t->ec);
+	mbed_pair_free(t->rsa);
+	free(t);
+}
+
+void tls_feed(struct tls *t, struct span in)
+{
+	t->in = in;
+}
+
+static enum tls_result result_of(int rc)
+{
+	switch (rc) {
+	case 0: return TLS_DONE;
+	case MBEDTLS_ERR_SSL_WANT_READ: return TLS_MORE;
+	case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return TLS_PEER_CLOSED;
+	case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return TLS_PEER_ALERT;
+	default: return mbed_is_nomem(rc) ? TLS_NOMEM : TLS_FAILED;
+	}
+}
+
+/* fail_loudly: the library fails without an alert at times, for one where no key exchange group fits both
+ * sides. */
+static enum tls_result fail_loudly(struct tls *t, int rc, size_t sent_before, unsigned char alert)
+{
+	enum tls_result result = result_of(rc);
+	if (result == TLS_FAILED && t->out->len == sent_before)
+		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
+	return result;
+}
+
+enum tls_result tls_handshake(struct tls *t)
+{
+	int rc = 0;
+	size_t sent_before = 0;
+	/* The library says WANT_READ behind a warning alert as well. */
+	while ((rc == 0 && !mbedtls_ssl_is_handshake_over(&t->ssl)) || (rc == MBEDTLS_ERR_SSL_WANT_READ && t->in.len)) {
+		sent_before = t->out->len;
+		rc = mbedtls_ssl_handshake_step(&t->ssl);
+	}
+	return fail_loudly(t, rc, sent_before, MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+}
+
+enum tls_result tls_read(struct tls *t, char *into, size_t cap, size_t *out_len)
+{
+	int rc;
+	size_t sent_before = t->out->len;
+	/* as in tls_handshake, and 0 for an empty record */
+	do
+		rc = mbedtls_ssl_read(&t->ssl, (unsigned char *)into, cap);
+	while (rc == 0 || (rc == MBEDTLS_ERR_SSL_WANT_READ && t->in.len));
+	if (rc < 0)
+		return fail_loudly(t, rc, sent_before, MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE);
+	*out_len = (size_t)rc;
+	return TLS_DONE;
+}
+
+enum tls_result tls_write(struct tls *t, struct span plain)
+{
+	while (plain.len) {
+		int rc = mbedtls_ssl_write(&t->ssl, (const unsigned char *)plain.p, plain.len);
+		if (rc <= 0)
+			return mbed_is_nomem(rc) ? TLS_NOMEM : TLS_FAILED;
+		plain.p += rc;
+		plain.len -= (size_t)rc;
+	}
+	return TLS_DONE;
+}
+
+enum tls_result tls_close_notify(struct tls *t)
+{
+	return result_of(mbedtls_ssl_close_notify(&t->ssl));
+}
