@@ -4,9 +4,9 @@
 
 B := build
 ifdef SAN
-O := $(B)/san
+O ?= $(B)/san
 else
-O := $(B)
+O ?= $(B)
 endif
 
 PREFIX ?= /usr/local
@@ -25,7 +25,8 @@ ifeq ($(shell uname -m),x86_64)
 HARDENING += -fcf-protection=full
 endif
 ifdef SAN
-OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZER := $(if $(FUZZING),-fsanitize=fuzzer-no-link)
+OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(FUZZER)
 LDFLAGS_SAN := -fsanitize=address,undefined
 MBEDTLS_EXTRA_CFLAGS := -fsanitize=address,undefined -U_FORTIFY_SOURCE -g
 else
@@ -41,10 +42,10 @@ LIBS = $(MBEDTLS_LIBS) $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 
 SOURCES := $(wildcard base/*.c config/*.c config/format/*.c certs/*.c server/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/obj/%.o)
-UNIT := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
+UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run check check-unit check-flow check-fuzz-corpora lint deps deps-check fuzz install clean help
+.PHONY: all run check unit-tests replays lint format copies deps deps-check fuzz install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -67,7 +68,7 @@ deps-check:
 	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps check
 
 # Goals that compile ask once which mbedTLS there is; the answer is a file of make assignments.
-ifneq ($(filter-out deps deps-check clean help lint run check,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-check clean help run check fuzz format,$(or $(MAKECMDGOALS),all)),)
 -include $(O)/mbedtls.mk
 endif
 
@@ -102,13 +103,66 @@ $(O)/libserver.a: $(OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
+# --- tests ----------------------------------------------------------------------------------------------------
+
+TEST_CFLAGS := -Wno-missing-prototypes -Wno-conversion
+
 $(O)/tests/%: tests/unit/%.c $(O)/libserver.a
 	@mkdir -p $(@D)
 	@echo '  CC  $<'
-	@$(CC) $(CFLAGS_ALL) -Wno-missing-prototypes $(LDFLAGS_ALL) $< $(wildcard tests/unit/support/*.c) $(O)/libserver.a $(LIBS) -lcmocka -o $@
+	@$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -MF $(O)/obj/$(@F).d $(LDFLAGS_ALL) $< $(O)/libserver.a $(LIBS) -lcmocka -o $@
 
 $(O)/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(O)/libserver.a
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS_ALL) -Wno-missing-prototypes $(LDFLAGS_ALL) $< tests/fuzz/replay.c $(O)/libserver.a $(LIBS) -o $@
+	@echo '  CC  $<'
+	@$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -MF $(O)/obj/$(@F).d $(LDFLAGS_ALL) $< tests/fuzz/replay.c $(O)/libserver.a $(LIBS) -o $@
+
+unit-tests: $(UNIT)
+replays: $(FUZZ:fuzz_%=$(O)/fuzz/replay_%)
+
+# What is built is built before any test runs. The corpora are always replayed under sanitizers.
+check: deps-check
+	@$(MAKE) --no-print-directory all unit-tests
+	@$(MAKE) --no-print-directory SAN=1 replays
+	@tests/run $(O) $(B)/san '$(T)'
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@exec $(O)/mta-sts-server -c mta-sts-server.yaml serve --dev
+
+lint: all
+	@tests/lint/arrows && tests/lint/words && tests/lint/copies $(O)/mta-sts-server
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+# The sample file and the manual's section that are printed from the key table.
+copies: all
+	@tests/lint/copies $(O)/mta-sts-server write
+
+# make fuzz T=hello S=60: clang's libFuzzer over one parser; new findings stay in build/fuzz.
+S ?= 60
+fuzz:
+	@test -n '$(T)' || { echo 'make fuzz T=one of: $(FUZZ:fuzz_%=%)'; exit 2; }
+	@$(MAKE) --no-print-directory O=$(B)/clang CC=clang SAN=1 FUZZING=1 $(B)/clang/fuzz/$(T)
+	@mkdir -p $(B)/fuzz/$(T)
+	@$(B)/clang/fuzz/$(T) -max_total_time=$(S) -timeout=10 -rss_limit_mb=4096 -artifact_prefix=$(B)/fuzz/ \
+		$(B)/fuzz/$(T) tests/fuzz/corpus/$(T)
+
+$(O)/fuzz/%: tests/fuzz/fuzz_%.c $(O)/libserver.a
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -fsanitize=fuzzer -MF $(O)/obj/fuzz_$*.d $(LDFLAGS_ALL) $< $(O)/libserver.a $(LIBS) -o $@
+
+# --- installation -----------------------------------------------------------------------------------------------
+
+install: all
+	install -D -m 755 -s $(O)/mta-sts-server $(DESTDIR)$(PREFIX)/sbin/mta-sts-server
+	install -D -m 644 packaging/man/mta-sts-server.8 $(DESTDIR)$(PREFIX)/share/man/man8/mta-sts-server.8
+	install -D -m 644 packaging/man/mta-sts-server.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/mta-sts-server.yaml.5
+	install -D -m 644 mta-sts-server.yaml $(DESTDIR)$(PREFIX)/share/doc/mta-sts-server/mta-sts-server.yaml
+
+clean:
+	rm -rf $(B)/obj $(B)/san $(B)/clang $(B)/tests $(B)/fuzz $(B)/libserver.a $(B)/mta-sts-server $(B)/flags
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -36,13 +36,9 @@ int err_errno(struct err *e, int errnum, const char *fmt, ...)
 		e->code = code;
 		int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
 		va_end(ap);
-		if (n >= 0 && (size_t)n < sizeof e->text) {
-			char why[128];
-			/* the XSI strerror_r: this file asks for no GNU extension */
-			if (strerror_r(errnum, why, sizeof why) != 0)
-				(void)snprintf(why, sizeof why, "error %d", errnum);
-			(void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", why);
-		}
+		errno = errnum; /* for %m, which is strerror without its static buffer or its two interfaces */
+		if (n >= 0 && (size_t)n < sizeof e->text)
+			(void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %m");
 	}
 	return code;
 }

@@ -310,8 +310,7 @@ static enum http_result parse_field(struct head *h)
 	enum http_result rc = take(h, is_token_char, &name);
 	if (rc != HTTP_DONE)
 		return rc;
-	/* RFC 9112 5.1: no white space before the colon; 5.2: no folded line, which would begin with a blank
-	 * */
+	/* RFC 9112 5.1: no white space before the colon; 5.2: no folded line, which begins with a blank */
 	if (name.len == 0 || *h->p != ':')
 		return bad(h, 400);
 	h->p++;
@@ -332,8 +331,7 @@ static enum http_result finish(struct head *h)
 	if (!h->has_host && !is_1_0) /* RFC 9112 3.2, also beside an absolute-form */
 		return bad(h, 400);
 	if (h->has_codings) {
-		/* RFC 9112 6.1 for the first two; 6.3: without chunked at the end the length cannot be known
-		 * */
+		/* RFC 9112 6.1 for the first two; 6.3: without chunked at the end the length is unknown */
 		if (h->has_length || is_1_0 || !h->is_chunked_last)
 			return bad(h, 400);
 		if (h->has_unknown_coding)
@@ -379,12 +377,14 @@ size_t http_render_head(const struct http_response *r, char *out, size_t cap)
 	char cache[48] = "";
 	clock_render_http(r->date_unix_s, date);
 	if (r->cache_max_age_s)
-		(void)snprintf(cache, sizeof cache, "Cache-Control: max-age=%" PRIu32 "\r\n", r->cache_max_age_s);
+		(void)snprintf(cache, sizeof cache, "Cache-Control: max-age=%" PRIu32 "\r\n",
+			       r->cache_max_age_s);
 	int n = snprintf(out, cap,
 			 "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s%s%s"
 			 "Connection: close\r\n\r\n",
-			 r->status, http_reason(r->status), date, r->content_type ? r->content_type : "text/plain",
-			 r->content_len, cache, r->allow ? "Allow: " : "", r->allow ? r->allow : "", r->allow ? "\r\n" : "");
+			 r->status, http_reason(r->status), date,
+			 r->content_type ? r->content_type : "text/plain", r->content_len, cache,
+			 r->allow ? "Allow: " : "", r->allow ? r->allow : "", r->allow ? "\r\n" : "");
 	assert(n > 0 && (size_t)n < cap);
 	return (size_t)n;
 }

@@ -1,5 +1,4 @@
-/* http: parse request heads and render response heads of HTTP/1.0 and 1.1, for an origin that knows GET and
- * HEAD.
+/* http: parse request heads and render response heads of HTTP/1.0 and 1.1, for an origin of GET and HEAD.
  *
  * Pure: no sockets, no allocation, no state. What a path or a host means is the caller's business.
  * It lives on the ground floor because workers (policies) and the keeper (metrics) both speak it. */
@@ -12,9 +11,9 @@
 #include <stdint.h>
 
 enum {
-	HTTP_HEAD_MAX_BYTES = 16384,   /* request line and fields; RFC 9112 3: request lines of 8000 bytes at least */
-	HTTP_TARGET_MAX_BYTES = 8192,  /* longer: 414 */
-	HTTP_FIELDS_MAX_COUNT = 100,   /* more: 431 */
+	HTTP_HEAD_MAX_BYTES = 16384,  /* request line and fields; more: 431 */
+	HTTP_TARGET_MAX_BYTES = 8192, /* more: 414; RFC 9112 3: request lines of 8000 at least */
+	HTTP_FIELDS_MAX_COUNT = 100,  /* more: 431 */
 	HTTP_RESPONSE_HEAD_MAX_BYTES = 512,
 };
 
@@ -29,11 +28,11 @@ enum http_result {
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_OTHER_KNOWN };
 
 struct http_request {
-	enum http_method method; /* with HTTP_BAD too, where it was read: an error answer to HEAD has no content */
+	enum http_method method; /* if it was read, with HTTP_BAD too: no answer to HEAD has content */
 	int minor_version;       /* HTTP/1.x */
 	struct span scheme;      /* of an absolute-form target, as sent; otherwise empty */
 	struct span path;        /* starts with '/', with any query; or "*", for OPTIONS only */
-	struct span host;        /* of an absolute-form target, else of Host: as sent, without port; empty: HTTP/1.0 without Host */
+	struct span host;        /* without port, else as sent; empty only for HTTP/1.0 without Host */
 	size_t head_len;
 	int status;              /* HTTP_BAD: 400, 414, 431, 501 or 505 */
 };
@@ -48,10 +47,10 @@ struct http_request {
  * 414/431  a target, a head or a number of fields above the limits
  * 505      not HTTP/1.x
  * A port after the host must be decimal digits (or empty) and is dropped. A trailing dot of the host is kept.
- * HTTP_BAD as soon as it is certain, HTTP_MORE only while a correct head may still come, and never for len >=
- * HTTP_HEAD_MAX_BYTES.
- * allocates nothing; spans point into in (path may be a literal)        source RFC 9112 2-6, RFC 9110 4.2 and
- * 7.2, RFC 6585 5 */
+ * HTTP_BAD as soon as it is certain; HTTP_MORE only while a correct head may still come, and never when len
+ * is HTTP_HEAD_MAX_BYTES or more.
+ * allocates nothing; spans point into in (path may be a literal)
+ * source   RFC 9112 2-6, RFC 9110 4.2 and 7.2, RFC 6585 5 */
 enum http_result http_parse_request(const char *in, size_t len, struct http_request *out);
 
 /* What a response says besides its status: see http_render_head. */
@@ -65,9 +64,8 @@ struct http_response {
 };
 
 /* http_render_head: "HTTP/1.1 200 OK" … empty line, into out (cap: HTTP_RESPONSE_HEAD_MAX_BYTES at least;
- * content_type and allow, which are ours, must leave it enough). Always: Date, Content-Type, Content-Length,
- * Connection: close.
- * Returns the length, never 0; no NUL behind. */
+ * content_type and allow, which are ours, must leave it enough). Always with Date, Content-Type,
+ * Content-Length and Connection: close. Returns the length, never 0; no NUL behind. */
 size_t http_render_head(const struct http_response *r, char *out, size_t cap);
 
 /* http_reason: "Not Found" for 404; "Error" for a code it does not know. */

@@ -9,6 +9,7 @@
 #include "rows.h"
 #include "trouble.h"
 #include "outcome.h"
+#include "settings_table.h"
 
 #include <stdlib.h>
 

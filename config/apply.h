@@ -27,11 +27,10 @@ struct apply_result {
 };
 
 /* apply_run: all of it. A file that was rewritten in place and lost something (domains, bytes, its last line end, its
- * grammar) is put off until it has been quiet for APPLY_SETTLE_MS: somebody may still be writing.
+ * grammar) is put off until it has been quiet for MERGE_SETTLE_MS (merge.h): somebody may still be writing.
  * load       its problems grow by those between files
  * out        apply_result_deinit it whatever is returned
  * returns    0; ERR_IO, ERR_NOMEM: nothing was changed */
-enum { APPLY_SETTLE_MS = 1500 };
 int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct apply_result *out, struct err *err);
 
 void apply_result_deinit(struct apply_result *r); /* accepts a zeroed one */

@@ -2,7 +2,6 @@
 
 #include "../base/db.h"
 #include "../base/err.h"
-#include "apply.h"
 #include "known.h"
 #include "load.h"
 #include "trouble.h"
@@ -193,7 +192,7 @@ static int is_half_written(struct merge *m, const struct load_file *f, const str
 	int64_t quiet_ms = (now_ns - f->id.ctime_ns) / 1000000;
 	bool is_lost = false;
 	*out = false;
-	if (f->id.ino != old->id.ino || f->id.dev != old->id.dev || quiet_ms >= APPLY_SETTLE_MS || quiet_ms < -APPLY_SETTLE_MS)
+	if (f->id.ino != old->id.ino || f->id.dev != old->id.dev || quiet_ms >= MERGE_SETTLE_MS || quiet_ms < -MERGE_SETTLE_MS)
 		return 0;
 	if (!f->source.is_broken && f->source.has_last_line_end && f->id.size >= old->id.size) {
 		int rc = has_lost_domain(m, old->no, &f->source.domains, &is_lost, err);
@@ -201,7 +200,7 @@ static int is_half_written(struct merge *m, const struct load_file *f, const str
 			return rc;
 	}
 	*out = true;
-	uint64_t wait_ms = (uint64_t)(APPLY_SETTLE_MS - quiet_ms) + 1;
+	uint64_t wait_ms = (uint64_t)(MERGE_SETTLE_MS - quiet_ms) + 1;
 	if (wait_ms > m->retry_ms)
 		m->retry_ms = wait_ms;
 	return 0;

@@ -15,6 +15,9 @@ struct err;
 struct known;
 struct load;
 
+/* A person's pause between two writes of a file; still within the 2 s in which a change is to be live. */
+enum { MERGE_SETTLE_MS = 1500 };
+
 struct merge {
 	struct db_txn *txn;
 	struct known *known;

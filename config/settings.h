@@ -7,9 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buf;
-struct err;
-
 enum id_scheme { ID_TIMESTAMP, ID_SERIAL, ID_DIGEST };
 
 struct text_list {
@@ -17,7 +14,7 @@ struct text_list {
 	size_t count;
 };
 
-/* Texts are owned; NULL: not set. Filled with the built-in defaults by settings_init. */
+/* Texts are owned; NULL: not set. Filled, stored and freed by settings_table.c. */
 struct settings {
 	struct text_list listen;        /* addr_parse's form */
 	char *state_dir;
@@ -31,15 +28,6 @@ struct settings {
 	char *dns_host;                 /* where mta-sts.<domain> points as CNAME */
 	struct text_list dns_addresses; /* or as A and AAAA */
 };
-
-/* settings_init: the defaults of the key table. 0 or ERR_NOMEM. */
-int settings_init(struct settings *s);
-void settings_deinit(struct settings *s); /* accepts a zeroed one */
-
-/* settings_encode/decode: the form in which the store remembers the last good ones. decode: s is initialised by it
- * and to be deinitialised by the caller whatever it returns; ERR_PARSE, ERR_NOMEM. */
-int settings_encode(const struct settings *s, struct buf *out);
-int settings_decode(struct span stored, struct settings *s);
 
 int text_list_add(struct text_list *l, struct span text); /* 0 or ERR_NOMEM */
 void text_list_deinit(struct text_list *l);

@@ -7,6 +7,7 @@
 #include "spec_read.h"
 #include "value.h"
 #include "yaml.h"
+#include "settings_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "json.h"
 
 #include "../../base/json.h"
-#include "../formats.h"
+#include "format.h"
 
 static int begin(struct buf *out)
 {

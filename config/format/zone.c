@@ -1,6 +1,6 @@
 #include "zone.h"
 
-#include "../formats.h"
+#include "format.h"
 
 enum { STRING_MAX_BYTES = 255 }; /* RFC 1035 3.3: a character-string */
 

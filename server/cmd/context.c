@@ -7,6 +7,7 @@
 #include "../../base/metric.h"
 #include "../../config/apply.h"
 #include "../../config/source.h"
+#include "../../config/settings_table.h"
 #include "../keeper/state_dir.h"
 #include "../keeper/workers.h"
 

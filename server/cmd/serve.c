@@ -9,6 +9,7 @@
 #include "../../certs/mbed.h"
 #include "../../certs/selfca.h"
 #include "../../config/apply.h"
+#include "../../config/settings_table.h"
 #include "../keeper/dev.h"
 #include "../keeper/keeper.h"
 #include "../keeper/privileges.h"

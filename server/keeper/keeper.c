@@ -10,11 +10,11 @@ enum {
 	SWEEP_MS = 60000, /* withdrawn domains whose date has passed, expiring certificates, and what no event told */
 };
 
-static void reload_config_now(struct keeper *k);
+static void reload_all(struct keeper *k);
 
 static void on_retry(uv_timer_t *timer)
 {
-	reload_config_now(timer->data);
+	reload_all(timer->data);
 }
 
 static void reload_config_now(struct keeper *k)
@@ -24,14 +24,12 @@ static void reload_config_now(struct keeper *k)
 		retry_ms = SWEEP_MS / 12; /* a full disk, say: come again soon, whatever happens to the files */
 	if (retry_ms && !k->is_stopping)
 		(void)uv_timer_start(&k->retry_timer, on_retry, retry_ms, 0);
-	expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
 }
 
 static void reload_certs_now(struct keeper *k)
 {
-	if (k->reload.dev_ca)
-		return; /* it makes its own */
-	(void)reload_certs(&k->reload); /* logged; the sweep tries again */
+	if (!k->reload.dev_ca) /* that one makes its own */
+		(void)reload_certs(&k->reload); /* logged; the sweep tries again */
 	expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
 }
 

@@ -9,31 +9,36 @@
 #include "../../base/sha256.h"
 #include "../../certs/import.h"
 #include "../../config/apply.h"
+#include "../../config/keys.h"
+#include "../../config/settings_table.h"
 #include "dev.h"
 #include "watch.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 
-enum { TOLD_MAX = 20 }; /* lines per reload: `check` and `status` tell all */
+enum { TOLD_MAX = 20 }; /* lines of a kind per reload: `check` and `status` tell all */
 
-static void tell_problems(const struct problem_list *l)
+static void tell_problem(const struct problem *p, enum log_level level, const char *event)
 {
-	for (size_t i = 0; i < l->count && i < TOLD_MAX; i++) {
-		const struct problem *p = &l->items[i];
-		struct buf place;
-		buf_init(&place, 4200);
-		(void)buf_printf(&place, "%s:%u:%u", p->file, (unsigned)p->line, (unsigned)p->column);
-		struct log_quoted quoted = log_quote(buf_span(&place));
-		if (p->severity == PROBLEM_ERROR)
-			log_error("config.error", "place=%s code=%s text=%s", quoted.text, p->code, LOG_QUOTE(span_of(p->text)));
-		else
-			log_warn("config.warning", "place=%s code=%s text=%s", quoted.text, p->code,
-				 LOG_QUOTE(span_of(p->text)));
-		buf_deinit(&place);
-	}
-	if (l->count > TOLD_MAX)
-		log_error("config.error", "text=\"and %zu more; `mta-sts-server check` tells all of them\"",
-			  l->count - TOLD_MAX);
+	struct buf place;
+	buf_init(&place, 4200);
+	(void)buf_printf(&place, "%s:%u:%u", p->file, (unsigned)p->line, (unsigned)p->column);
+	struct log_quoted quoted = log_quote(buf_span(&place));
+	log_write(level, event, "place=%s code=%s text=%s", quoted.text, p->code, LOG_QUOTE(span_of(p->text)));
+	buf_deinit(&place);
+}
+
+static void tell_problems(const struct problem_list *l, bool is_error)
+{
+	enum log_level level = is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
+	const char *event = is_error ? "config.error" : "config.warning";
+	size_t count = 0;
+	for (size_t i = 0; i < l->count; i++)
+		if ((l->items[i].severity == PROBLEM_ERROR) == is_error && count++ < TOLD_MAX)
+			tell_problem(&l->items[i], level, event);
+	if (count > TOLD_MAX)
+		log_write(level, event, "text=\"and %zu more; `mta-sts-server check` tells all of them\"", count - TOLD_MAX);
 }
 
 static int watch_folders(struct reload *r, enum watch_set set, const struct text_list *folders)
@@ -51,15 +56,37 @@ static int failed(const char *what, int rc, const struct err *err)
 	return rc;
 }
 
-/* Where to look for certificates: the server's paths and those of single domains. */
-static int find_cert_paths(struct reload *r, struct err *err)
+/* Keys that were changed but are read only at the start: say so, once for each change. */
+static void tell_restart(struct reload *r, const struct settings *now)
+{
+	uint64_t differs = 0;
+	for (size_t i = 0; i < keys_count; i++) {
+		const struct key *k = &keys_table[i];
+		if (!(k->scopes & KEY_SERVER) || k->reload != KEY_RESTART || settings_is_same(&r->at_start, now, k))
+			continue;
+		differs |= (uint64_t)1 << i;
+		if (!(r->told_restart >> i & 1))
+			log_warn("config.restart", "key=%s text=\"the change takes effect at the next start\"", k->path);
+	}
+	r->told_restart = differs;
+}
+
+/* What a new configuration means for the keeper itself: where certificates are, and what only a restart can change. */
+static int take_settings(struct reload *r, struct err *err)
 {
 	struct settings settings;
 	text_list_deinit(&r->cert_paths);
 	int rc = apply_load_settings(r->store, &settings, err);
 	for (size_t i = 0; rc == 0 && i < settings.cert_paths.count; i++)
 		rc = text_list_add(&r->cert_paths, span_of(settings.cert_paths.items[i]));
-	settings_deinit(&settings);
+	if (rc == 0 && r->has_start)
+		tell_restart(r, &settings);
+	if (rc == 0 && !r->has_start) {
+		r->at_start = settings;
+		r->has_start = true;
+	} else {
+		settings_deinit(&settings);
+	}
 	if (rc == 0 || rc == ERR_NOENT)
 		rc = apply_add_cert_paths(r->store, &r->cert_paths, err);
 	r->has_cert_paths = rc == 0;
@@ -82,7 +109,8 @@ static void tell_result(struct reload *r, const struct apply_result *result, uin
 	metric_set(M_DOMAINS, result->domain_count);
 	metric_set(M_DOMAINS_WITHDRAWN, result->withdrawn_total);
 	metric_set(M_PROBLEMS, r->error_count);
-	tell_problems(&result->fresh);
+	tell_problems(&result->fresh, true);
+	tell_problems(&result->fresh, false);
 	if (!result->is_committed)
 		return;
 	metric_add(M_RELOADS, 1);
@@ -107,13 +135,16 @@ int reload_config(struct reload *r, uint64_t *out_retry_ms)
 		*out_retry_ms = result.retry_ms;
 	}
 	if (rc == 0 && (result.is_committed || !r->has_cert_paths))
-		rc = find_cert_paths(r, &err);
+		rc = take_settings(r, &err);
 	if (rc == 0 && watch_folders(r, WATCH_CONFIG, &load.folders) != 0)
 		rc = err_set(&err, ERR_NOMEM, "out of memory");
 	if (rc == 0 && r->dev_ca)
 		rc = dev_issue(r->dev_ca, r->store, r->keyring, clock_unix_s(), &err);
+	bool was_busy = result.is_committed || rc;
 	load_deinit(&load);
 	apply_result_deinit(&result);
+	if (was_busy)
+		(void)malloc_trim(0); /* reading 10^6 domains takes 200 MB for a moment */
 	return rc ? failed("reload.failed", rc, &err) : 0;
 }
 
@@ -176,7 +207,7 @@ int reload_certs(struct reload *r)
 	struct import_result result = {0};
 	struct err err = {0};
 	uint64_t begin_ms = clock_mono_ms();
-	int rc = r->has_cert_paths ? 0 : find_cert_paths(r, &err);
+	int rc = r->has_cert_paths ? 0 : take_settings(r, &err);
 	struct import in = {
 		.store = r->store,
 		.keyring = r->keyring,
@@ -206,5 +237,6 @@ int reload_certs(struct reload *r)
 void reload_deinit(struct reload *r)
 {
 	text_list_deinit(&r->cert_paths);
+	settings_deinit(&r->at_start);
 	*r = (struct reload){0};
 }

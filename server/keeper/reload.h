@@ -20,6 +20,9 @@ struct reload {
 	struct selfca *dev_ca;      /* NULL: not serve --dev */
 	struct text_list cert_paths; /* certs.paths and the domains' own, as of the last configuration */
 	bool has_cert_paths;
+	struct settings at_start;    /* what the first reload found; keys of class restart stay as they were then */
+	bool has_start;
+	uint64_t told_restart;       /* bit per row of keys_table: said to want a restart */
 	size_t domain_count, error_count;
 	bool is_main_missing;       /* said already */
 	size_t told_count;          /* certificate problems that were logged at the last pass */

@@ -9,8 +9,7 @@
 
 enum {
 	CONN_MAGIC = 0x434f4e4e, /* "CONN" */
-	/* the flight with the longest chain that pem.h allows, or the largest policy in records, with room to
-	 * spare */
+	/* the flight with a chain as long as pem.h allows, or the largest policy in records */
 	OUT_MAX_BYTES = 262144,
 };
 
@@ -157,6 +156,11 @@ static void request_is_late(struct conn *c)
 		conn_advance(c, c->session.state, session_end(&c->session, CLOSE_REQUEST_TIMEOUT));
 }
 
+static bool is_idle_at_stop(const struct conn *c)
+{
+	return c->env->is_stopping && !c->has_spoken;
+}
+
 static void on_deadline(struct wire *w)
 {
 	struct conn *c = conn_of_wire(w);
@@ -167,7 +171,7 @@ static void on_deadline(struct wire *w)
 	else if (c->session.state == SESSION_REQUEST)
 		request_is_late(c);
 	else
-		conn_close(c, c->env->is_stopping && !c->has_spoken ? CLOSE_STOPPING : CLOSE_HANDSHAKE_TIMEOUT);
+		conn_close(c, is_idle_at_stop(c) ? CLOSE_STOPPING : CLOSE_HANDSHAKE_TIMEOUT);
 }
 
 static void on_gone(struct wire *w)
@@ -200,7 +204,8 @@ void conn_accept(struct conn_env *env, int take_fd)
 	c->env = env;
 	session_init(&c->session, &env->session);
 	join(c, CROWD_LIGHT);
-	if (wire_open(&c->wire, env->loop, take_fd, &events, uv_buf_init(env->read_bytes, sizeof env->read_bytes)))
+	uv_buf_t read_into = uv_buf_init(env->read_bytes, sizeof env->read_bytes);
+	if (wire_open(&c->wire, env->loop, take_fd, &events, read_into))
 		wire_start_deadline(&c->wire, env->limits.handshake_timeout_ms);
 	else
 		conn_close(c, CLOSE_IO);
@@ -224,8 +229,8 @@ void conn_close_all(struct conn_env *env)
 	}
 }
 
-void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view, const struct tls_config *tls,
-		   const struct limits *limits)
+void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view,
+		   const struct tls_config *tls, const struct limits *limits)
 {
 	env->loop = loop;
 	env->limits = *limits;

@@ -1,6 +1,6 @@
 /* conn: one connection from accept to close: a session's bytes carried over a wire, with deadlines, and the
- * order in which it ends: answer and close_notify written, our side closed, the client's close awaited (RFC
- * 9112 9.6), memory given back. */
+ * order in which it ends: answer and close_notify written, our side closed, the client's close awaited
+ * (RFC 9112 9.6), memory given back. */
 #ifndef WORKER_CONN_H
 #define WORKER_CONN_H
 
@@ -25,8 +25,8 @@ struct conn_env {
 };
 
 /* conn_env_init: borrows all it is given. */
-void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view, const struct tls_config *tls,
-		   const struct limits *limits);
+void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view,
+		   const struct tls_config *tls, const struct limits *limits);
 void conn_env_deinit(struct conn_env *env); /* when no connection is left; accepts a zeroed one */
 
 /* conn_accept: serves a connected, non-blocking socket. It closes and frees itself, through the loop. */

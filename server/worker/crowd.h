@@ -1,5 +1,4 @@
-/* crowd: connections in the order of their arrival, so that a worker knows how many there are and which is
- * the oldest.
+/* crowd: connections in the order of their arrival, so that a worker knows how many there are and the oldest.
  *
  * Two queues: the light ones, which have only a small struct, and the heavy ones, which hold a TLS engine.
  * Allocates nothing. */

@@ -167,6 +167,16 @@ static void read_alpn(struct reader *r, struct hello *out)
 	leave(r, behind_list);
 }
 
+/* is_first: RFC 8446 4.2: not more than one extension of the same type. */
+static bool is_first(struct reader *r, bool *seen)
+{
+	bool was_seen = *seen;
+	*seen = true;
+	if (was_seen)
+		fail(r, ALERT_ILLEGAL_PARAMETER);
+	return !was_seen;
+}
+
 static void read_extensions(struct reader *r, struct hello *out)
 {
 	bool has_name = false, has_alpn = false;
@@ -174,14 +184,9 @@ static void read_extensions(struct reader *r, struct hello *out)
 	while (r->left) {
 		uint16_t type = get_u16(r);
 		size_t behind = enter(r, 2);
-		bool *seen = type == EXTENSION_SERVER_NAME ? &has_name : type == EXTENSION_ALPN ? &has_alpn : NULL;
-		if (seen && *seen) /* RFC 8446 4.2: not more than one extension of the same type */
-			fail(r, ALERT_ILLEGAL_PARAMETER);
-		if (seen)
-			*seen = true;
-		if (type == EXTENSION_SERVER_NAME)
+		if (type == EXTENSION_SERVER_NAME && is_first(r, &has_name))
 			read_server_name(r, out);
-		else if (type == EXTENSION_ALPN)
+		else if (type == EXTENSION_ALPN && is_first(r, &has_alpn))
 			read_alpn(r, out);
 		else
 			skip(r, r->left);

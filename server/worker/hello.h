@@ -18,7 +18,7 @@ enum {
 enum hello_result {
 	HELLO_DONE, /* out is filled in */
 	HELLO_MORE, /* come again with more bytes behind the same ones */
-	HELLO_BAD,  /* not a ClientHello that we could ever answer: send out->alert, or just close when it is 0 */
+	HELLO_BAD,  /* no ClientHello that we could ever answer: send out->alert, if it is not ALERT_NONE */
 };
 
 /* TLS alert descriptions that are sent before an engine exists (RFC 8446 6, RFC 6066 3). */
@@ -34,7 +34,7 @@ enum hello_alert {
 };
 
 struct hello {
-	char name[NAME_MAX_BYTES + 1]; /* lower case, without trailing dot, NUL behind; "" when there is none */
+	char name[NAME_MAX_BYTES + 1]; /* lower case, no trailing dot, NUL behind; "" when there is none */
 	size_t name_len;
 	bool has_alpn;
 	bool offers_http11;     /* "http/1.1" is among the offers */
@@ -50,12 +50,12 @@ struct hello {
  * HELLO_BAD with
  *   unexpected_message   another message, or another record before it is complete; an empty record
  *   record_overflow      a record above 16384 bytes
- *   illegal_parameter    more than HELLO_MAX_BYTES with its record headers; an extension twice; two host
- *                        names
+ *   illegal_parameter    above HELLO_MAX_BYTES with its record headers; an extension twice; two host names
  *   decode_error         lengths that contradict each other
  *   protocol_version     legacy_version below TLS 1.2
  *   unrecognized_name    a host name with bytes outside LDH, dot and underscore, or longer than 253
- * allocates nothing        source  RFC 5246 7.4.1.2, RFC 8446 4.1.2 and 5.1, RFC 6066 3, RFC 7301 3.1 */
+ * allocates nothing
+ * source   RFC 5246 7.4.1.2, RFC 8446 4.1.2 and 5.1, RFC 6066 3, RFC 7301 3.1 */
 enum hello_result hello_parse(const uint8_t *in, size_t len, struct hello *out);
 
 enum { HELLO_ALERT_BYTES = 7 };

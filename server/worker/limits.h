@@ -27,8 +27,7 @@ struct limits {
  * destroy the answer.
  * 5 s, 1 s: a restart should be quick; a connection waits for its first bytes a round trip, not a second.
  * 16384, 4096: 16 MiB of silent connections, 160 MiB of engines at about 40 KiB. An honest client is gone
- * within a second:
- * at the limit, the oldest connection is the least likely one to be honest. */
+ * within a second: at the limit, the oldest connection is the least likely one to be honest. */
 #define LIMITS_DEFAULT \
 	((struct limits){ \
 		.handshake_timeout_ms = 10000, \

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 1024,              /* queued by the kernel (net.core.somaxconn may allow less): a burst while we are busy */
+	BACKLOG = 1024,              /* queued by the kernel while we are busy, if somaxconn allows it */
 	ACCEPTS_PER_TURN_COUNT = 64, /* about as many handshakes as 30 ms of one core hold */
 	PAUSE_MS = 100,              /* until the next try for want of descriptors or memory */
 };
@@ -40,7 +40,7 @@ static enum accepted accept_one(struct listener *li)
 	case ENONET:
 	case EHOSTUNREACH:
 	case EOPNOTSUPP:
-	case ENETUNREACH: return ACCEPTED_GONE; /* accept(2): errors of a connection, which is no longer queued */
+	case ENETUNREACH: return ACCEPTED_GONE; /* accept(2): errors of that connection, now unqueued */
 	default: return ACCEPTED_FAILED;        /* above all EMFILE, ENFILE, ENOBUFS, ENOMEM */
 	}
 }
@@ -62,7 +62,8 @@ static void set_polling(struct listeners *l, bool is_on)
 		uv_poll_t *poll = &l->items[i].poll;
 		int rc = is_on ? uv_poll_start(poll, UV_READABLE, on_poll) : uv_poll_stop(poll);
 		if (rc != 0)
-			log_error("worker.listener", "fd=%d error=%s", l->items[i].fd, LOG_QUOTE(span_of(uv_strerror(rc))));
+			log_error("worker.listener", "fd=%d error=%s", l->items[i].fd,
+				  LOG_QUOTE(span_of(uv_strerror(rc))));
 	}
 }
 
@@ -75,7 +76,8 @@ static void rest_for_a_while(struct listeners *l)
 {
 	metric_add(M_ACCEPT_FAILURES, 1);
 	if (!l->is_pause_logged) /* once, until it works again */
-		log_warn("worker.accept", "error=%s retry_ms=%d", LOG_QUOTE(span_of(strerror(errno))), PAUSE_MS);
+		log_warn("worker.accept", "error=%s retry_ms=%d", LOG_QUOTE(span_of(strerror(errno))),
+			 PAUSE_MS);
 	l->is_pause_logged = true;
 	set_polling(l, false);
 	(void)uv_timer_start(&l->pause, on_pause_over, PAUSE_MS, 0);
@@ -92,8 +94,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static int listener_open(struct listener *li, uv_loop_t *loop, int fd, struct err *err)
 {
 	int on = 1;
-	/* Accepted sockets inherit it: an answer's last segment must not wait for the first one's
-	 * acknowledgement. */
+	/* Accepted sockets inherit it: an answer's last segment must not wait for an acknowledgement. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (listen(fd, BACKLOG) != 0)
 		return err_errno(err, errno, "listening socket %d", fd);
@@ -105,8 +106,8 @@ static int listener_open(struct listener *li, uv_loop_t *loop, int fd, struct er
 	return 0;
 }
 
-int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count, listener_accept_fn *on_accept, void *ctx,
-		   struct err *err)
+int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count,
+		   listener_accept_fn *on_accept, void *ctx, struct err *err)
 {
 	if (count > WORKER_LISTEN_MAX)
 		return err_set(err, ERR_RANGE, "%zu listening sockets: at most %d", count, WORKER_LISTEN_MAX);

@@ -31,12 +31,10 @@ struct listeners {
 	void *ctx;
 };
 
-/* listeners_open: count sockets, inherited as first_fd and those behind it: bound, whether listening yet or
- * not.
- * l is zeroed, and stays where it is until the loop has ended. When it fails, listeners_close is due as well.
- * */
-int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count, listener_accept_fn *on_accept, void *ctx,
-		   struct err *err);
+/* listeners_open: count sockets, inherited as first_fd and those behind it; bound, perhaps listening already.
+ * l is zeroed, and stays where it is until the loop has ended; listeners_close is due whatever it returns. */
+int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count,
+		   listener_accept_fn *on_accept, void *ctx, struct err *err);
 
 /* listeners_drain: accepts all that is queued. */
 void listeners_drain(struct listeners *l);

@@ -27,8 +27,7 @@ static enum step finish(struct session *s, enum close_reason reason)
 	return STEP_WRITE;
 }
 
-/* gather: what was kept with the new bytes behind it; if nothing was kept, the new bytes alone, where they
- * are. */
+/* gather: what was kept and the new bytes behind it; where nothing was kept, the new bytes, uncopied. */
 static int gather(struct session *s, struct span new_bytes, struct span *out)
 {
 	*out = new_bytes;
@@ -46,7 +45,8 @@ static int keep(struct session *s, struct span all)
 }
 
 /* refuse: before there is an engine. An answer in TLS where the client speaks it. */
-static enum step refuse(struct session *s, struct hello *hello, enum hello_alert alert, enum close_reason reason)
+static enum step refuse(struct session *s, struct hello *hello, enum hello_alert alert,
+			enum close_reason reason)
 {
 	uint8_t record[HELLO_ALERT_BYTES];
 	hello->alert = alert;
@@ -86,8 +86,7 @@ static enum step start_engine(struct session *s, const struct hello *hello, stru
 	return STEP_NEXT;
 }
 
-/* look_up: RFC 8461 7.1: a certificate that matches the host, or none at all; so RFC 6066 3:
- * unrecognized_name. */
+/* look_up: RFC 8461 7.1: a certificate that matches the host or none at all; RFC 6066 3 names the alert. */
 static enum step look_up(struct session *s, struct hello *hello, struct span in)
 {
 	if (hello->name_len == 0)
@@ -228,7 +227,8 @@ enum step session_end(struct session *s, enum close_reason reason)
 void session_init(struct session *s, struct session_env *env)
 {
 	*s = (struct session){.state = SESSION_HELLO, .env = env};
-	buf_init(&s->kept, HELLO_MAX_BYTES + SESSION_IN_MAX_BYTES); /* less than a ClientHello, and a read behind it */
+	/* less than a ClientHello, and a read behind it */
+	buf_init(&s->kept, HELLO_MAX_BYTES + SESSION_IN_MAX_BYTES);
 }
 
 void session_deinit(struct session *s)
@@ -240,7 +240,8 @@ void session_deinit(struct session *s)
 	buf_deinit(&s->kept);
 }
 
-void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls, struct buf *out)
+void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls,
+		      struct buf *out)
 {
 	env->view = view;
 	env->tls = tls;

@@ -1,5 +1,4 @@
-/* session: what is said on one connection: ClientHello, look-up, handshake, request, answer. Bytes in, bytes
- * out.
+/* session: what is said on one connection: ClientHello, handshake, request, answer; bytes in, bytes out.
  *
  * It knows no sockets and waits for nothing; conn.c carries its bytes and keeps its deadlines. */
 #ifndef WORKER_SESSION_H
@@ -48,7 +47,8 @@ struct session_env {
 	char head_bytes[HTTP_HEAD_MAX_BYTES]; /* plain text out of records */
 };
 
-void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls, struct buf *out);
+void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls,
+		      struct buf *out);
 void session_env_deinit(struct session_env *env); /* accepts a zeroed one */
 
 enum session_state {
@@ -71,7 +71,7 @@ struct session {
 enum step {
 	STEP_NEXT,  /* between steps only: the state changed, go on with its function */
 	STEP_READ,  /* send what was produced, come again with more bytes */
-	STEP_WRITE, /* over: send what was produced, then close in order; the reason counts when that is done */
+	STEP_WRITE, /* over: send what was produced, then close in order; the reason counts then */
 	STEP_CLOSE, /* over: close at once */
 };
 
@@ -81,8 +81,7 @@ void session_deinit(struct session *s); /* may be called twice */
 /* session_take: the next bytes, 1..SESSION_IN_MAX_BYTES, not kept. Never STEP_NEXT. Not once it is over. */
 enum step session_take(struct session *s, struct span in);
 
-/* session_end: from our side, where no answer is due any more: close_notify, if there is somebody to hear it.
- * */
+/* session_end: from our side, where no answer is due any more: close_notify, if anybody can hear it. */
 enum step session_end(struct session *s, enum close_reason reason);
 
 #endif

@@ -22,8 +22,8 @@ struct tls {
 };
 
 /* ECDSA before RSA, or a client that speaks both would get the dearer one. AES-128 before AES-256: as strong
- * as the rest of the handshake, and its SHA-256 is the faster hash. All with forward secrecy and AEAD (RFC
- * 9325 4.2). */
+ * as the rest of the handshake, and its SHA-256 is the faster hash. All with forward secrecy and AEAD
+ * (RFC 9325 4.2). */
 #define SUITES_TLS12 \
 	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
 	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, \
@@ -141,7 +141,8 @@ int tls_new(struct tls **out, const struct tls_args *args)
 	}
 	*t = (struct tls){.out = args->out, .ec = args->take_ec, .rsa = args->take_rsa};
 	mbedtls_ssl_init(&t->ssl);
-	if (mbedtls_ssl_setup(&t->ssl, args->prefers_aes128 ? &args->config->aes128 : &args->config->all) != 0) {
+	const struct tls_config *config = args->config;
+	if (mbedtls_ssl_setup(&t->ssl, args->prefers_aes128 ? &config->aes128 : &config->all) != 0) {
 		tls_free(t);
 		return ERR_NOMEM; /* the two record buffers: nothing else can fail there */
 	}
@@ -177,8 +178,7 @@ static enum tls_result result_of(int rc)
 	}
 }
 
-/* fail_loudly: the library fails without an alert at times, for one where no key exchange group fits both
- * sides. */
+/* fail_loudly: at times the library fails without an alert, as where no group fits both sides. */
 static enum tls_result fail_loudly(struct tls *t, int rc, size_t sent_before, unsigned char alert)
 {
 	enum tls_result result = result_of(rc);
@@ -187,15 +187,22 @@ static enum tls_result fail_loudly(struct tls *t, int rc, size_t sent_before, un
 	return result;
 }
 
+/* wants_too_early: the library asks for more behind a warning alert, too, though there is more. */
+static bool wants_too_early(const struct tls *t, int rc)
+{
+	return rc == MBEDTLS_ERR_SSL_WANT_READ && t->in.len;
+}
+
 enum tls_result tls_handshake(struct tls *t)
 {
-	int rc = 0;
-	size_t sent_before = 0;
-	/* The library says WANT_READ behind a warning alert as well. */
-	while ((rc == 0 && !mbedtls_ssl_is_handshake_over(&t->ssl)) || (rc == MBEDTLS_ERR_SSL_WANT_READ && t->in.len)) {
+	int rc;
+	size_t sent_before;
+	do {
 		sent_before = t->out->len;
 		rc = mbedtls_ssl_handshake_step(&t->ssl);
-	}
+		if (rc == 0 && mbedtls_ssl_is_handshake_over(&t->ssl))
+			return TLS_DONE;
+	} while (rc == 0 || wants_too_early(t, rc));
 	return fail_loudly(t, rc, sent_before, MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
 }
 
@@ -203,10 +210,9 @@ enum tls_result tls_read(struct tls *t, char *into, size_t cap, size_t *out_len)
 {
 	int rc;
 	size_t sent_before = t->out->len;
-	/* as in tls_handshake, and 0 for an empty record */
 	do
 		rc = mbedtls_ssl_read(&t->ssl, (unsigned char *)into, cap);
-	while (rc == 0 || (rc == MBEDTLS_ERR_SSL_WANT_READ && t->in.len));
+	while (rc == 0 || wants_too_early(t, rc)); /* 0: an empty record */
 	if (rc < 0)
 		return fail_loudly(t, rc, sent_before, MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE);
 	*out_len = (size_t)rc;

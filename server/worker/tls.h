@@ -22,7 +22,7 @@ enum tls_result {
 	TLS_MORE,        /* all input was taken and more is needed */
 	TLS_PEER_CLOSED, /* the peer's close_notify */
 	TLS_PEER_ALERT,  /* the peer's fatal alert */
-	TLS_FAILED,      /* the peer broke the protocol or nothing fits both sides; an alert that says so is in the output */
+	TLS_FAILED,      /* nothing fits both sides, or broken protocol: the output holds our alert */
 	TLS_NOMEM,
 };
 
@@ -41,8 +41,7 @@ struct tls_args {
 int tls_new(struct tls **out, const struct tls_args *args);
 void tls_free(struct tls *t); /* accepts NULL */
 
-/* tls_feed: the bytes that the next calls read from; kept by reference until one of them returns TLS_MORE or
- * fails.
+/* tls_feed: the bytes that the next calls read from; kept by reference until one returns TLS_MORE or fails.
  * What was left of the bytes before is forgotten. */
 void tls_feed(struct tls *t, struct span in);
 

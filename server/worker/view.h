@@ -1,7 +1,6 @@
 /* view: what a worker sees of the store and the keyring: two read transactions, renewed for each look-up.
  *
- * A look-up always sees the newest commit and holds it no longer than the callback that makes it (DESIGN.md
- * 2). */
+ * A look-up sees the newest commit, and holds it no longer than the callback that makes it (DESIGN.md 2). */
 #ifndef WORKER_VIEW_H
 #define WORKER_VIEW_H
 
@@ -23,7 +22,7 @@ enum view_result {
 	VIEW_FOUND,
 	VIEW_NO_DOMAIN,
 	VIEW_NO_PAIR, /* the domain is served, but has no certificate */
-	VIEW_FAILED,  /* the store could not be read, or holds what cannot be used; counted in M_STORE_ERRORS */
+	VIEW_FAILED,  /* the store could not be read or used; counted in M_STORE_ERRORS */
 	VIEW_NOMEM,
 };
 
@@ -34,15 +33,14 @@ void view_close(struct view *v); /* accepts a zeroed one, and what view_open lef
 /* view_find_pairs: what to serve host with, whether valid or not: at least one of *out_ec and *out_rsa (the
  * caller frees them).
  * host     in the form of name.h */
-enum view_result view_find_pairs(struct view *v, struct span host, int64_t now_unix_s, struct mbed_pair **out_ec,
-				 struct mbed_pair **out_rsa);
+enum view_result view_find_pairs(struct view *v, struct span host, int64_t now_unix_s,
+				 struct mbed_pair **out_ec, struct mbed_pair **out_rsa);
 
 /* view_begin/view_end: around view_find_body and whatever is done with its bytes. */
 enum view_result view_begin(struct view *v);
 void view_end(struct view *v);
 
-/* view_find_body: the policy of host. VIEW_FOUND, VIEW_NO_DOMAIN, VIEW_FAILED. The span is valid until
- * view_end. */
+/* view_find_body: the policy of host, valid until view_end. VIEW_FOUND, VIEW_NO_DOMAIN, VIEW_FAILED. */
 enum view_result view_find_body(struct view *v, struct span host, struct span *out);
 
 #endif

@@ -1,7 +1,6 @@
 /* wire: a connected socket and one deadline in the loop: libuv's side of a connection.
  *
- * Reads into memory that its owner lends, writes at once what the socket takes, and keeps the rest until it
- * does.
+ * Reads into memory that its owner lends, writes at once what the socket takes, keeps the rest until it does.
  * It knows nothing of what the bytes mean. Its owner contains it, and must stay until on_gone. */
 #ifndef WORKER_WIRE_H
 #define WORKER_WIRE_H
@@ -17,7 +16,7 @@ struct wire;
 /* What the owner is told, always from the loop and never from within a wire_ function. */
 struct wire_events {
 	void (*on_bytes)(struct wire *w, struct span bytes); /* valid until it returns */
-	void (*on_end)(struct wire *w, bool is_error);       /* the peer has closed or reset, or reading failed */
+	void (*on_end)(struct wire *w, bool is_error);       /* closed or reset by the peer; else an error */
 	void (*on_written)(struct wire *w, bool is_ok);      /* after WIRE_PENDING */
 	void (*on_deadline)(struct wire *w);
 	void (*on_gone)(struct wire *w);                     /* after wire_close: free it now */
@@ -38,7 +37,8 @@ struct wire {
 /* wire_open: begins to read fd, a connected non-blocking socket. read_into is lent by all wires of a loop,
  * which runs one callback at a time. false: fd is closed, and the wire must be given to wire_close all the
  * same. */
-bool wire_open(struct wire *w, uv_loop_t *loop, int take_fd, const struct wire_events *events, uv_buf_t read_into);
+bool wire_open(struct wire *w, uv_loop_t *loop, int take_fd, const struct wire_events *events,
+	       uv_buf_t read_into);
 
 /* wire_start_deadline: on_deadline in so many ms, instead of any deadline before. */
 void wire_start_deadline(struct wire *w, uint64_t timeout_ms);
@@ -51,8 +51,7 @@ enum wire_result wire_write(struct wire *w, struct span bytes);
 
 bool wire_is_pending(const struct wire *w);
 
-/* wire_half_close: no more from us; reading goes on. Only when nothing is pending. false: the peer was
- * faster. */
+/* wire_half_close: no more from us; reading goes on. Only if nothing is pending. false: the peer has gone. */
 bool wire_half_close(struct wire *w);
 
 /* wire_close: the descriptor at once, the memory with on_gone. Only once. */

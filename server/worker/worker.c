@@ -40,8 +40,7 @@ static void set_state(enum worker_state state)
 	__atomic_store_n(&metric_mine()->state, (uint64_t)state, __ATOMIC_RELEASE);
 }
 
-/* stop_with_keeper: the kernel will tell us; and if the keeper died before we asked for that, we see it now.
- * */
+/* stop_with_keeper: the kernel will tell us; if the keeper died before we asked for that, we see it now. */
 static int stop_with_keeper(pid_t keeper_pid, struct err *err)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
@@ -64,7 +63,8 @@ static int raise_fd_limit(struct limits *limits, struct err *err)
 			return err_errno(err, errno, "RLIMIT_NOFILE");
 	}
 	if (r.rlim_cur < 2 * RESERVED_FD_COUNT)
-		return err_set(err, ERR_RANGE, "RLIMIT_NOFILE: %llu descriptors are too few", (unsigned long long)r.rlim_cur);
+		return err_set(err, ERR_RANGE, "RLIMIT_NOFILE: %llu descriptors are too few",
+			       (unsigned long long)r.rlim_cur);
 	if (r.rlim_cur < want)
 		limits->conn_max_count = (size_t)r.rlim_cur - RESERVED_FD_COUNT;
 	return 0;
@@ -166,7 +166,8 @@ static int start(struct worker *w, const struct worker_args *args, struct err *e
 	rc = stop_with_keeper(args->keeper_pid, err);
 	if (rc)
 		return rc;
-	return listeners_open(&w->listeners, &w->loop, WORKER_FIRST_FD, args->listen_count, on_accept, w, err);
+	return listeners_open(&w->listeners, &w->loop, WORKER_FIRST_FD, args->listen_count, on_accept, w,
+			      err);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -211,7 +212,8 @@ int worker_run(const struct worker_args *args, struct err *err)
 	int rc = start(w, args, err);
 	if (rc == 0) {
 		set_state(WORKER_SERVING);
-		log_info("worker.serving", "sockets=%zu max_connections=%zu", args->listen_count, w->limits.conn_max_count);
+		log_info("worker.serving", "sockets=%zu max_connections=%zu", args->listen_count,
+			 w->limits.conn_max_count);
 		(void)uv_run(&w->loop, UV_RUN_DEFAULT);
 		log_info("worker.stopped", NULL);
 	}

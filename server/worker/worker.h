@@ -24,9 +24,8 @@ struct worker_args {
 
 /* worker_run: until SIGTERM or SIGINT: then accepts what is queued, closes the listeners, finishes the
  * connections that are open (limits.h: drain_timeout_ms) and returns 0. When the keeper dies it stops in the
- * same way (PR_SET_PDEATHSIG = SIGTERM).
- * Marks its slot WORKER_SERVING once it accepts. Once per process: it sets signal handling and the limit of
- * descriptors.
+ * same way (PR_SET_PDEATHSIG = SIGTERM). Marks its slot WORKER_SERVING once it accepts.
+ * Once per process: it sets signal handling and the limit of descriptors.
  * Returns 0 or an ERR_ with err. */
 int worker_run(const struct worker_args *args, struct err *err);
 

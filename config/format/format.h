@@ -1,0 +1,19 @@
+/* format: one form that records are printed in. The table of all of them is ../formats.c. */
+#ifndef FORMAT_FORMAT_H
+#define FORMAT_FORMAT_H
+
+#include "../../base/buf.h"
+#include "../record.h"
+
+#include <stdbool.h>
+
+/* Prints one set after the other into out; each function returns out's failure. */
+struct format {
+	const char *name;
+	const char *help;
+	int (*begin)(struct buf *out);
+	int (*add)(struct buf *out, const struct record_set *s, bool is_first);
+	int (*end)(struct buf *out);
+};
+
+#endif
