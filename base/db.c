@@ -3,12 +3,15 @@
 #include "err.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <lmdb.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 enum {
 	READERS_MAX = 1024, /* 256 workers, their successors, and command lines; 64 bytes each in the lock file */
@@ -121,8 +124,25 @@ static int open_tables(struct db *db, bool write)
 	return mdb_txn_commit(txn);
 }
 
+/* The lock file is a shared map: on a full disk LMDB's first write to a hole in it would be SIGBUS. So its blocks are
+ * taken first. The size is LMDB's for that many readers; another one would only mean more or fewer of them. */
+static int reserve_lock_file(const char *dir, mode_t mode)
+{
+	char path[4096];
+	const off_t bytes = (off_t)64 * (READERS_MAX + 2);
+	int n = snprintf(path, sizeof path, "%s/lock.mdb", dir);
+	if (n < 0 || (size_t)n >= sizeof path)
+		return ENAMETOOLONG;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode);
+	if (fd < 0)
+		return errno;
+	int rc = posix_fallocate(fd, 0, bytes);
+	return close(fd) == 0 ? rc : rc ? rc : errno;
+}
+
 static int open_env(struct db *db, const char *dir, bool write)
 {
+	const mode_t mode = db->kind == DB_KEYRING ? 0600 : 0640;
 	int rc = mdb_env_create(&db->env);
 	if (rc)
 		return rc;
@@ -131,9 +151,11 @@ static int open_env(struct db *db, const char *dir, bool write)
 		rc = mdb_env_set_mapsize(db->env, map_bytes);
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(db->env, READERS_MAX);
+	if (rc == 0 && write)
+		rc = reserve_lock_file(dir, mode);
 	/* NOTLS: a read transaction belongs to its handle, so that a process may have several */
 	if (rc == 0)
-		rc = mdb_env_open(db->env, dir, MDB_NOTLS | (write ? 0u : MDB_RDONLY), db->kind == DB_KEYRING ? 0600 : 0640);
+		rc = mdb_env_open(db->env, dir, MDB_NOTLS | (write ? 0u : MDB_RDONLY), mode);
 	return rc;
 }
 

@@ -272,7 +272,7 @@ static void on_policy_twice(void *ctx, const struct spec_entry *first, const str
 
 void source_fail(struct source *s, const char *text, const char *hint)
 {
-	s->is_broken = true;
+	s->is_broken = s->is_unread = true;
 	add_problem(s, "E18", NULL, (struct span){NULL, 0}, text, hint);
 }
 
@@ -294,6 +294,15 @@ static char *folder_of(const char *path)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
+/* A CNAME stands alone (RFC 1034 3.6.2): one of the two must be meant. */
+static void check_host(struct source *s)
+{
+	if (!s->settings.dns_host || s->settings.dns_addresses.count == 0)
+		return;
+	add_problem(s, "E17", NULL, (struct span){NULL, 0}, "dns.host and dns.addresses cannot both be there", "keep one of them");
+	s->has_settings_errors = true;
+}
+
 int source_parse(struct source *s, struct span bytes)
 {
 	struct reading r = {.out = s, .base_dir = folder_of(s->path), .section = ""};
@@ -305,6 +314,7 @@ int source_parse(struct source *s, struct span bytes)
 	spec_list_finish(&s->policies, on_policy_twice, s);
 	spec_list_finish(&s->domains, on_domain_twice, s);
 	s->is_broken = s->is_broken || rc != 0;
+	check_host(s);
 	return rc == ERR_NOMEM || s->problems.failed ? ERR_NOMEM : 0;
 }
 

@@ -25,6 +25,7 @@ struct include {
 struct source {
 	char *path;
 	bool is_main;
+	bool is_unread;            /* it could not be read at all */
 	bool is_broken;            /* not to be used: unreadable, no YAML, empty, or of the wrong shape */
 	bool has_settings_errors;  /* main: a mistake among the server keys: keep the settings in force */
 	bool has_refused_defaults; /* main: keep the defaults in force */

@@ -148,8 +148,7 @@ int value_add_mx(struct span text, struct buf *packed, enum value_note *note, st
 		return rc;
 	rc = name_parse_mx(text, &n, &err);
 	if (rc) /* E05 is about lengths and empty labels, E04 about everything else that is no pattern */
-		return wrong(e, rc == ERR_RANGE || strstr(err.text, "empty label") ? "E05" : "E04", mx_hint(text), "mx %s",
-			     err.text);
+		return wrong(e, rc == ERR_RANGE ? "E05" : "E04", mx_hint(text), "mx %s", err.text);
 	struct span s = name_span(&n);
 	if (n.was_changed)
 		*note = VALUE_NORMALISED;
@@ -209,26 +208,33 @@ static bool begins(struct span s, const char *prefix, struct span *rest)
 	return true;
 }
 
+static size_t span_until(struct span s, const char *ends)
+{
+	size_t len = 0;
+	while (len < s.len && !strchr(ends, s.p[len]))
+		len++;
+	return len;
+}
+
 static bool is_mailbox(struct span s)
 {
+	s.len = span_until(s, "?#"); /* RFC 6068 2: what follows are header fields */
 	const char *at = s.len ? memrchr(s.p, '@', s.len) : NULL;
 	if (!at || at == s.p)
 		return false;
-	struct span host = {at + 1, s.len - (size_t)(at + 1 - s.p)};
-	const char *query = host.len ? memchr(host.p, '?', host.len) : NULL;
-	if (query)
-		host.len = (size_t)(query - host.p);
 	struct name n;
-	return name_parse(host, &n, NULL) == 0;
+	return name_parse((struct span){at + 1, s.len - (size_t)(at + 1 - s.p)}, &n, NULL) == 0;
 }
 
 static bool is_https_rest(struct span s)
 {
-	size_t len = 0;
-	while (len < s.len && !strchr("/?#:", s.p[len]))
-		len++;
+	struct span authority = {s.p, span_until(s, "/?#")};
+	struct span host = {s.p, span_until(authority, ":")};
+	for (size_t i = host.len + 1; i < authority.len; i++) /* RFC 3986 3.2.3: a port is digits, or nothing */
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
 	struct name n;
-	return name_parse((struct span){s.p, len}, &n, NULL) == 0;
+	return name_parse(host, &n, NULL) == 0;
 }
 
 int value_add_rua(struct span text, struct buf *value, struct value_error *e)

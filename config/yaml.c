@@ -7,10 +7,13 @@
 #include <string.h>
 #include <yaml.h>
 
+enum { DEPTH_MAX = 16 }; /* no key of ours is deeper than 4 */
+
 struct yaml {
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one */
 	bool has_event;
+	unsigned depth; /* open mappings and lists */
 	struct span bytes;
 	const char *path;
 	struct problem_list *problems;
@@ -98,12 +101,28 @@ static int syntax_error(struct yaml *y)
 	return ERR_PARSE;
 }
 
+/* libyaml takes time that grows with the square of the depth. */
+static int check_depth(struct yaml *y)
+{
+	switch (y->event.type) {
+	case YAML_MAPPING_START_EVENT:
+	case YAML_SEQUENCE_START_EVENT: y->depth++; break;
+	case YAML_MAPPING_END_EVENT:
+	case YAML_SEQUENCE_END_EVENT: y->depth--; break;
+	default: break;
+	}
+	if (y->depth <= DEPTH_MAX)
+		return 0;
+	error_at(y, "E16", place_of(y->event.start_mark), NULL, "nested more than %d deep", DEPTH_MAX);
+	return ERR_PARSE;
+}
+
 static int next(struct yaml *y)
 {
 	if (y->has_event)
 		yaml_event_delete(&y->event);
 	y->has_event = yaml_parser_parse(&y->parser, &y->event) == 1;
-	return y->has_event ? 0 : syntax_error(y);
+	return y->has_event ? check_depth(y) : syntax_error(y);
 }
 
 static const yaml_char_t *anchor_of(const yaml_event_t *e)

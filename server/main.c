@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +144,8 @@ int main(int argc, char **argv)
 	}
 	int status = run(argc, argv, &o);
 	free(o.listen);
-	if (fflush(stdout) != 0 && status == EXIT_DONE) {
+	bool is_lost = fflush(stdout) != 0 || ferror(stdout);
+	if (is_lost && (status == EXIT_DONE || status == EXIT_PROBLEMS)) {
 		cmd_say("cannot write to standard output");
 		status = EXIT_SYSTEM;
 	}

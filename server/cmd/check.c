@@ -127,6 +127,8 @@ static int run(const struct cmd_options *o)
 	size_t domain_count = 0;
 	int status = EXIT_DONE;
 	int rc = load_run(&load, o->config_path, NULL, NULL, NULL, &err);
+	if (rc == 0 && load.files[0].source.is_unread)
+		rc = err_set(&err, ERR_NOENT, "%s", load.files[0].source.problems.items[0].text);
 	if (rc == 0) {
 		open_history(&history, &load, o->state_dir);
 		rc = judge_all(&load, history.txn, &problems, &domain_count);

@@ -1,4 +1,5 @@
 /* serve: the server, in the foreground. Reads like the manual page, top to bottom. */
+#include "../../base/addr.h"
 #include "../../base/buf.h"
 #include "../../base/clock.h"
 #include "../../base/db.h"
@@ -71,7 +72,7 @@ static int load_settings(struct serve *s, struct err *err)
 	int rc = context_settings(s->config_path, &s->settings, err);
 	s->is_broken = rc == ERR_PARSE || rc == ERR_RANGE;
 	if (rc && !s->is_broken)
-		return rc == ERR_NOMEM ? rc : err_set(err, ERR_PARSE, "%s", err->text);
+		return rc == ERR_NOMEM ? rc : ERR_PARSE; /* nothing to go by: the configuration's fault, not the system's */
 	if (o->state_dir)
 		s->state_dir = absolute(o->state_dir);
 	else if (o->is_dev)
@@ -252,6 +253,13 @@ static int run(const struct cmd_options *o)
 	struct serve s = {.options = o, .lock_fd = -1};
 	struct err err = {0};
 	log_init("keeper", LOG_LEVEL_INFO);
+	for (size_t i = 0; i < o->listen_count; i++) {
+		struct sockaddr_storage unused;
+		if (addr_parse(span_of(o->listen[i]), &unused, &err) == 0)
+			continue;
+		cmd_say("--listen: %s", err.text);
+		return EXIT_USAGE;
+	}
 	int rc = serve(&s, &err);
 	if (rc)
 		cmd_say("%s", err.text);

@@ -20,6 +20,7 @@ enum {
 };
 
 struct client {
+	struct client *next, **link; /* in monitor.clients */
 	struct monitor *monitor;
 	uv_tcp_t tcp;
 	uv_timer_t timer;
@@ -44,6 +45,9 @@ static void close_client(struct client *c)
 {
 	if (uv_is_closing((uv_handle_t *)&c->tcp))
 		return;
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
 	uv_close((uv_handle_t *)&c->tcp, on_client_closed);
 	uv_close((uv_handle_t *)&c->timer, on_client_closed);
 }
@@ -154,6 +158,11 @@ static void on_connection(uv_stream_t *listener, int status)
 	c->open_handles = 2;
 	buf_init(&c->answer, ANSWER_BYTES);
 	m->open_count++;
+	c->next = m->clients;
+	c->link = &m->clients;
+	if (c->next)
+		c->next->link = &c->next;
+	m->clients = c;
 	(void)uv_tcp_init(listener->loop, &c->tcp);
 	(void)uv_timer_init(listener->loop, &c->timer);
 	c->tcp.data = c->timer.data = c;
@@ -190,4 +199,6 @@ void monitor_close(struct monitor *m)
 	if (m->is_open)
 		uv_close((uv_handle_t *)&m->listener, NULL);
 	m->is_open = 0;
+	while (m->clients)
+		close_client(m->clients);
 }

@@ -12,6 +12,7 @@ struct metric_page;
 struct monitor {
 	uv_tcp_t listener;
 	const struct metric_page *page;
+	struct client *clients; /* open ones */
 	size_t open_count;
 	int is_open;
 };
