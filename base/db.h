@@ -32,7 +32,7 @@ enum db_table {
 	DB_PROBLEMS,  /* what is refused, and why */
 	DB_PEM_FILES, /* certificate files seen: path -> stat identity, what was found */
 	DB_PAIRS,     /* certificate pairs: id -> dates, names, chain, public key digest */
-	DB_NAMES,     /* SAN + pair id -> nothing: which pairs are valid for a name */
+	DB_NAMES,     /* name in a certificate -> the pairs that bear it, with what the choice needs */
 	DB_KEYS,      /* public key digest -> private key (DER) */
 	DB_TABLE_COUNT
 };

@@ -54,6 +54,6 @@ int err_wrap(struct err *e, const char *fmt, ...)
 	int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (size_t)n < sizeof e->text)
-		(void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
+		(void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s", ERR_TEXT_BYTES - 3, old);
 	return e->code;
 }

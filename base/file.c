@@ -135,7 +135,7 @@ int file_make_dirs(const char *path, mode_t mode, struct err *err)
 	if (!p)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	int rc = 0;
-	for (char *at = p + 1; rc == 0; at++) {
+	for (char *at = p + (*p == '/'); rc == 0; at++) {
 		if (*at != '/' && *at != '\0')
 			continue;
 		char was = *at;

@@ -7,7 +7,20 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { UNICODE_MAX_BYTES = 1024 }; /* 253 letters of four bytes */
+enum {
+	UNICODE_MAX_BYTES = 1024, /* 253 letters of four bytes */
+	QUOTED_MAX_BYTES = 320,   /* of a struct err's text: the reason stands behind it */
+};
+
+static struct log_quoted quote(struct span s)
+{
+	struct log_quoted q = log_quote(s);
+	if (strlen(q.text) > QUOTED_MAX_BYTES)
+		memcpy(q.text + QUOTED_MAX_BYTES, "…\"", sizeof "…\"");
+	return q;
+}
+
+#define QUOTE(s) (quote(s).text)
 
 static bool is_alnum(unsigned char c)
 {
@@ -17,19 +30,19 @@ static bool is_alnum(unsigned char c)
 static int check_label(struct span label, struct span whole, struct err *err)
 {
 	if (label.len == 0)
-		return err_set(err, ERR_PARSE, "%s has an empty label", LOG_QUOTE(whole));
+		return err_set(err, ERR_RANGE, "%s has an empty label", QUOTE(whole));
 	if (label.len > NAME_LABEL_MAX_BYTES)
-		return err_set(err, ERR_RANGE, "%s has a label of %zu bytes, at most %d are allowed", LOG_QUOTE(whole),
+		return err_set(err, ERR_RANGE, "%s has a label of %zu bytes, at most %d are allowed", QUOTE(whole),
 			       label.len, NAME_LABEL_MAX_BYTES);
 	for (size_t i = 0; i < label.len; i++) {
 		unsigned char c = (unsigned char)label.p[i];
 		if (is_alnum(c) || c == '-')
 			continue;
 		return err_set(err, ERR_PARSE, "%s holds %s; a host name has only letters, digits, hyphens and dots",
-			       LOG_QUOTE(whole), c == '_' ? "an underscore" : LOG_QUOTE(((struct span){label.p + i, 1})));
+			       QUOTE(whole), c == '_' ? "an underscore" : QUOTE(((struct span){label.p + i, 1})));
 	}
 	if (label.p[0] == '-' || label.p[label.len - 1] == '-')
-		return err_set(err, ERR_PARSE, "%s has a label that begins or ends with a hyphen", LOG_QUOTE(whole));
+		return err_set(err, ERR_PARSE, "%s has a label that begins or ends with a hyphen", QUOTE(whole));
 	return 0;
 }
 
@@ -58,7 +71,7 @@ static int check_labels(const struct name *n, struct span whole, struct err *err
 	/* RFC 3696 2: no top-level domain is all digits, so this is an IPv4 address or a slip of the pen */
 	if (is_all_digits(label))
 		return err_set(err, ERR_PARSE, "%s is an IP address or ends in a number, not a host name",
-			       LOG_QUOTE(whole));
+			       QUOTE(whole));
 	return 0;
 }
 
@@ -69,7 +82,7 @@ static int fold_ascii(struct span in, struct name *out, struct span whole, struc
 		out->was_changed = true;
 	}
 	if (in.len == 0)
-		return err_set(err, ERR_PARSE, "%s is no host name", LOG_QUOTE(whole));
+		return err_set(err, ERR_PARSE, "%s is no host name", QUOTE(whole));
 	if (in.len > NAME_MAX_BYTES)
 		return err_set(err, ERR_RANGE, "the name has %zu bytes, at most %d are allowed", in.len, NAME_MAX_BYTES);
 	for (size_t i = 0; i < in.len; i++) {
@@ -83,6 +96,17 @@ static int fold_ascii(struct span in, struct name *out, struct span whole, struc
 	return check_labels(out, whole, err);
 }
 
+static int code_of_idn(int rc)
+{
+	switch (rc) {
+	case IDN2_MALLOC: return ERR_NOMEM;
+	case IDN2_PUNYCODE_BIG_OUTPUT:
+	case IDN2_TOO_BIG_LABEL:
+	case IDN2_TOO_BIG_DOMAIN: return ERR_RANGE;
+	default: return ERR_PARSE;
+	}
+}
+
 static int fold_unicode(struct span in, struct name *out, struct err *err)
 {
 	char text[UNICODE_MAX_BYTES + 1];
@@ -93,8 +117,7 @@ static int fold_unicode(struct span in, struct name *out, struct err *err)
 	uint8_t *alabels = NULL;
 	int rc = idn2_lookup_u8((const uint8_t *)text, &alabels, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (rc != IDN2_OK)
-		return err_set(err, rc == IDN2_MALLOC ? ERR_NOMEM : ERR_PARSE, "%s cannot be written as A-labels: %s",
-			       LOG_QUOTE(in), idn2_strerror(rc));
+		return err_set(err, code_of_idn(rc), "%s cannot be written as A-labels: %s", QUOTE(in), idn2_strerror(rc));
 	rc = fold_ascii(span_of((const char *)alabels), out, in, err);
 	idn2_free(alabels);
 	return rc;
@@ -107,7 +130,7 @@ int name_parse(struct span in, struct name *out, struct err *err)
 	for (size_t i = 0; i < in.len; i++) {
 		unsigned char c = (unsigned char)in.p[i];
 		if (c <= 0x20 || c == 0x7F)
-			return err_set(err, ERR_PARSE, "%s holds a %s", LOG_QUOTE(in),
+			return err_set(err, ERR_PARSE, "%s holds a %s", QUOTE(in),
 				       c == ' ' || c == '\t' ? "blank" : "control character");
 		is_ascii = is_ascii && c < 0x80;
 	}
@@ -120,13 +143,13 @@ int name_parse_mx(struct span in, struct name *out, struct err *err)
 	if (!is_wildcard) {
 		if (memchr(in.p ? in.p : "", '*', in.len))
 			return err_set(err, ERR_PARSE, "%s: a wildcard is \"*.\" in front of a whole name",
-				       LOG_QUOTE(in));
+				       QUOTE(in));
 		return name_parse(in, out, err);
 	}
 	struct name rest;
 	struct span behind = {in.p + 2, in.len - 2};
 	if (memchr(behind.p, '*', behind.len))
-		return err_set(err, ERR_PARSE, "%s has more than one wildcard", LOG_QUOTE(in));
+		return err_set(err, ERR_PARSE, "%s has more than one wildcard", QUOTE(in));
 	int rc = name_parse(behind, &rest, err);
 	if (rc)
 		return rc;

@@ -23,7 +23,7 @@ struct name {
 
 /* name_parse: a domain name as a person or a peer writes it.
  * in       any bytes; Unicode in UTF-8 becomes A-labels (IDNA2008, non-transitional)
- * returns  0; ERR_PARSE not a domain name; ERR_RANGE label or name too long; err says why in words
+ * returns  0; ERR_PARSE not a domain name; ERR_RANGE label empty or too long, name too long; err says why in words
  * One label is a name too; an address literal or IPv4 address is not. */
 int name_parse(struct span in, struct name *out, struct err *err);
 

@@ -9,7 +9,7 @@
 
 enum armor_result {
 	ARMOR_BLOCK, /* out is filled in */
-	ARMOR_BAD,   /* a block that is cut off or closed by another label; out->label says which; go on with the next */
+	ARMOR_BAD,   /* a block that is cut off or closed by another label; out->label says which; go on */
 	ARMOR_END,
 };
 

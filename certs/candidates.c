@@ -59,7 +59,7 @@ static bool outlives(const struct candidate *a, const struct candidate *b)
 	return a->not_after_unix_s > b->not_after_unix_s;
 }
 
-/* where a new one goes: behind the others, or, when the row is full, over the first to expire. NULL: it is that one. */
+/* where a new one goes: behind the others, or, in a full row, over the first to expire. NULL: it is that one. */
 static struct candidate *make_room(struct row *row, const struct candidate *c)
 {
 	if (row->count < CANDIDATES_MAX)
@@ -100,7 +100,8 @@ int candidates_delete(struct db_txn *txn, struct span pattern, const uint8_t id[
 }
 
 /* *out_goes_on: false once fn did not want more */
-static int each_of(struct db_txn *txn, struct span pattern, bool is_exact, candidate_fn *fn, void *ctx, bool *out_goes_on)
+static int each_of(struct db_txn *txn, struct span pattern, bool is_exact, candidate_fn *fn, void *ctx,
+		   bool *out_goes_on)
 {
 	struct span row;
 	int rc = db_get(txn, DB_NAMES, pattern, &row);

@@ -14,8 +14,8 @@
 struct db_txn;
 struct err;
 
-/* of one name; the ones that expire first give way. Renewals leave one or two; only a name that every certificate of a
- * provider bears comes here, and must not make the look-up slow */
+/* of one name; the ones that expire first give way. Renewals leave one or two; only a name that every certificate
+ * of a provider bears comes here, and must not make the look-up slow */
 enum { CANDIDATES_MAX = 256 };
 
 /* As stored: fixed layout, host order, no padding. */
@@ -32,8 +32,8 @@ int candidates_put(struct db_txn *txn, struct span pattern, const struct candida
 /* candidates_delete: 0 also when there was none. */
 int candidates_delete(struct db_txn *txn, struct span pattern, const uint8_t id[SHA256_BYTES], struct err *err);
 
-/* candidates_each: calls fn for all that a client asking for host accepts, by exact name, then by wildcard, until fn returns
- * false. A wildcard stands for exactly one label. fn must not write.
+/* candidates_each: calls fn for all that a client asking for host accepts, by exact name, then by wildcard, until
+ * fn returns false. A wildcard stands for exactly one label. fn must not write.
  * host     in the form of name.h; may itself begin with "*."
  * returns  0 or ERR_IO; allocates nothing        source  RFC 9525 6.3 */
 typedef bool candidate_fn(void *ctx, const struct candidate *c, bool is_exact);
@@ -41,8 +41,8 @@ int candidates_each(struct db_txn *txn, struct span host, candidate_fn *fn, void
 
 bool candidate_is_valid(const struct candidate *c, int64_t now_unix_s);
 
-/* candidate_is_better: a before b? Valid now before not, a CA's before self-signed, exact name before wildcard, with issuers
- * before leaf alone, then the later not_after, then more certificates. */
+/* candidate_is_better: a before b? Valid now before not, a CA's before self-signed, exact name before wildcard, with
+ * issuers before leaf alone, then the later not_after, then more certificates. */
 bool candidate_is_better(const struct candidate *a, bool a_is_exact, const struct candidate *b, bool b_is_exact,
 			 int64_t now_unix_s);
 

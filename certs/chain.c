@@ -87,8 +87,12 @@ static bool is_leaf(const struct chain_certs *all, const struct chain_cert *c)
 
 static int64_t unix_of(const mbedtls_x509_time *t)
 {
-	struct tm tm = {.tm_year = t->year - 1900, .tm_mon = t->mon - 1, .tm_mday = t->day,
-			.tm_hour = t->hour, .tm_min = t->min, .tm_sec = t->sec};
+	struct tm tm = {.tm_year = t->year - 1900,
+			.tm_mon = t->mon - 1,
+			.tm_mday = t->day,
+			.tm_hour = t->hour,
+			.tm_min = t->min,
+			.tm_sec = t->sec};
 	return timegm(&tm);
 }
 
@@ -105,7 +109,8 @@ static void put_dn(char out[CHAIN_LABEL_BYTES], const mbedtls_x509_name *dn)
 	put_label(out, mbedtls_x509_dn_gets(text, sizeof text, dn) > 0 ? text : "(unnamed)");
 }
 
-/* RFC 5280 4.2.1.6: "preferred name syntax": ASCII, no final dot. RFC 9525 6.3: "*" only as the complete left-most label */
+/* RFC 5280 4.2.1.6: "preferred name syntax": ASCII, no final dot.
+ * RFC 9525 6.3: "*" only as the complete left-most label */
 static bool read_san(const mbedtls_x509_buf *san, struct name *out)
 {
 	if (san->tag != (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_X509_SAN_DNS_NAME) || san->len == 0)
@@ -143,6 +148,11 @@ int chain_next_name(struct span *rest, struct span *out)
 	return 0;
 }
 
+static struct span raw_of(const struct chain_cert *c)
+{
+	return (struct span){(const char *)c->crt.raw.p, c->crt.raw.len};
+}
+
 static bool is_among(const struct chain_cert *const *list, size_t n, const struct chain_cert *c)
 {
 	for (size_t i = 0; i < n; i++)
@@ -166,9 +176,15 @@ static int put_certs(const struct chain_certs *all, const struct chain_cert *lea
 	}
 	out->cert_count = n;
 	for (size_t i = 0; i < n; i++)
-		if (mbed_chain_add(&out->der, (struct span){(const char *)list[i]->crt.raw.p, list[i]->crt.raw.len}) != 0)
+		if (mbed_chain_add(&out->der, raw_of(list[i])) != 0)
 			return ERR_NOMEM;
 	return 0;
+}
+
+static bool is_for_servers(const mbedtls_x509_crt *crt)
+{
+	return mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_SERVER_AUTH,
+							 MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) == 0;
 }
 
 static int describe(const struct chain_certs *all, const struct chain_cert *leaf, struct chain *out)
@@ -176,15 +192,14 @@ static int describe(const struct chain_certs *all, const struct chain_cert *leaf
 	const mbedtls_x509_crt *crt = &leaf->crt;
 	buf_init(&out->der, CHAIN_MAX_BYTES + CHAIN_MAX_COUNT * sizeof(uint32_t));
 	buf_init(&out->names, CHAIN_MAX_BYTES);
-	sha256_of((struct span){(const char *)crt->raw.p, crt->raw.len}, out->id);
+	sha256_of(raw_of(leaf), out->id);
 	if (mbed_key_digest(&crt->pk, out->spki) != 0)
 		return ERR_NOMEM; /* the key has been parsed: nothing else can fail */
 	out->not_before_unix_s = unix_of(&crt->valid_from);
 	out->not_after_unix_s = unix_of(&crt->valid_to);
 	out->key_type = pkey_type_of(&crt->pk);
 	out->key_bits = (unsigned)mbedtls_pk_get_bitlen(&crt->pk);
-	out->has_server_auth = mbedtls_x509_crt_check_extended_key_usage(crt, MBEDTLS_OID_SERVER_AUTH,
-									 MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) == 0;
+	out->has_server_auth = is_for_servers(crt);
 	out->has_digital_signature = mbedtls_x509_crt_check_key_usage(crt, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0;
 	out->has_unknown_critical = leaf->extras.has_unknown_critical;
 	out->has_must_staple = leaf->extras.has_must_staple;

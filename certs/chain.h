@@ -25,7 +25,7 @@ struct chain {
 	uint8_t spki[SHA256_BYTES]; /* SHA-256 of the leaf's SubjectPublicKeyInfo */
 	struct buf der;             /* leaf first, each next one certifies the one before: see mbed_chain_next */
 	size_t cert_count;
-	struct buf names;           /* SAN dNSNames, lower case, valid ones only: u8 length + bytes, …; wildcard kept as "*." */
+	struct buf names; /* SAN dNSNames, lower case, valid ones only: u8 length + bytes, …; "*." is kept */
 	size_t name_count;
 	int64_t not_before_unix_s, not_after_unix_s;
 	enum pkey_type key_type;
@@ -55,8 +55,8 @@ void chain_certs_deinit(struct chain_certs *all);
 /* chain_certs_add: one DER certificate. Returns 0 or the library's code (see mbed.h). */
 int chain_certs_add(struct chain_certs *all, struct span der);
 
-/* chain_collect: the leaves: certificates that certify no other one of the file. A CA certificate without names is one
- * only when it comes first; answers to ACME challenges (RFC 8737 3) never are.
+/* chain_collect: the leaves: certificates that certify no other one of the file. A CA certificate without names is
+ * one only when it comes first; answers to ACME challenges (RFC 8737 3) never are.
  * An issuer is told by name and key identifier; its signature is not looked at: that is the clients' affair.
  * *out     an array of *out_count, to be freed by the caller, element by element too, in any case
  * returns  0 or ERR_NOMEM        source  RFC 5280 4.2.1.6, 6.1; RFC 9525 6.3; RFC 8446 4.4.2 */

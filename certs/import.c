@@ -11,6 +11,7 @@
 #include "survey.h"
 #include "sweep.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,12 +54,14 @@ static int examine(struct pass *p, const char *path, struct err *err)
 {
 	struct file_id id;
 	struct err why;
-	char *own = strdup(path);
+	char text[160], *own = strdup(path);
 	int rc = own ? file_read(own, &p->intake.bytes, &id, &why) : ERR_NOMEM;
 	if (rc == ERR_NOMEM) {
 		rc = out_of_memory(err);
 	} else if (rc == ERR_PERM || rc == ERR_IO) {
-		rc = survey_complain(&p->survey, own, rc == ERR_PERM ? "cannot be read: no permission" : "cannot be read", err);
+		const char *reason = strrchr(why.text, ':'); /* path: reason */
+		(void)snprintf(text, sizeof text, "cannot be read%.128s", reason ? reason : "");
+		rc = survey_complain(&p->survey, own, text, err);
 	} else {
 		/* else it is gone or has grown meanwhile: the next pass will see */
 		rc = rc == 0 ? intake_take(&p->intake, own, &id, err) : 0;

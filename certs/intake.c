@@ -116,7 +116,8 @@ static int check_mode(struct visit *v, struct err *err)
 	char text[128];
 	if (stat(v->path, &st) != 0 || !(st.st_mode & S_IROTH))
 		return 0;
-	(void)snprintf(text, sizeof text, "every user of this machine can read this private key (mode %04o); chmod o= it",
+	(void)snprintf(text, sizeof text,
+		       "every user of this machine can read this private key (mode %04o); chmod o= it",
 		       (unsigned)st.st_mode & 07777);
 	return add_text(v, false, text, err);
 }
@@ -127,8 +128,10 @@ static int take_keys(struct visit *v, struct err *err)
 	for (size_t i = 0; rc == 0 && i < v->file.key_count; i++)
 		rc = take_key(v, &v->file.keys[i], err);
 	if (rc == 0 && v->file.has_encrypted_key)
-		rc = add_text(v, false, "a private key in it is encrypted and cannot be used; store it without password "
-					"(openssl pkey -in FILE -out NEW)", err);
+		rc = add_text(v, false,
+			      "a private key in it is encrypted and cannot be used; store it without password "
+			      "(openssl pkey -in FILE -out NEW)",
+			      err);
 	return rc;
 }
 
@@ -230,7 +233,8 @@ static int take_bad_blocks(struct visit *v, struct err *err)
 		return 0;
 	/* beside something that is good it may be a CA that only the library does not know */
 	bool is_error = v->file.chain_count == 0 && v->file.key_count == 0;
-	(void)snprintf(text, sizeof text, "%zu of its PEM blocks cannot be used: %s", v->file.bad_block_count, v->file.note);
+	(void)snprintf(text, sizeof text, "%zu of its PEM blocks cannot be used: %s", v->file.bad_block_count,
+		       v->file.note);
 	return add_text(v, is_error, text, err);
 }
 

@@ -10,6 +10,7 @@
 #include <mbedtls/entropy.h>
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
+#include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/version.h>
@@ -76,8 +77,9 @@ bool mbed_is_nomem(int rc)
 	int high = -(int)((unsigned)-rc & 0xFF80u), low = -(int)((unsigned)-rc & 0x7Fu);
 	return high == MBEDTLS_ERR_X509_ALLOC_FAILED || high == MBEDTLS_ERR_PK_ALLOC_FAILED ||
 	       high == MBEDTLS_ERR_ECP_ALLOC_FAILED || high == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
-	       high == MBEDTLS_ERR_MD_ALLOC_FAILED || low == MBEDTLS_ERR_MPI_ALLOC_FAILED ||
-	       low == MBEDTLS_ERR_ASN1_ALLOC_FAILED || rc == PSA_ERROR_INSUFFICIENT_MEMORY;
+	       high == MBEDTLS_ERR_MD_ALLOC_FAILED || high == MBEDTLS_ERR_PEM_ALLOC_FAILED ||
+	       low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED ||
+	       rc == PSA_ERROR_INSUFFICIENT_MEMORY;
 }
 
 int mbed_err(struct err *err, int rc, const char *what)
@@ -96,6 +98,8 @@ static bool is_oid(const mbedtls_x509_buf *oid, const char *want, size_t len)
 
 #define OID_TLS_FEATURE MBEDTLS_OID_PKIX "\x01\x18"     /* 1.3.6.1.5.5.7.1.24 */
 #define OID_ACME_IDENTIFIER MBEDTLS_OID_PKIX "\x01\x1f" /* 1.3.6.1.5.5.7.1.31 */
+/* known to the library; it asks us about the policies that it does not know */
+#define OID_POLICIES MBEDTLS_OID_CERTIFICATE_POLICIES
 
 static bool asks_for_status(const unsigned char *p, const unsigned char *end)
 {
@@ -115,7 +119,7 @@ static int on_extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x5
 		x->has_must_staple = asks_for_status(p, end);
 	else if (is_oid(oid, OID_ACME_IDENTIFIER, sizeof OID_ACME_IDENTIFIER - 1))
 		x->is_acme_challenge = true;
-	else if (is_critical && !is_oid(oid, MBEDTLS_OID_CERTIFICATE_POLICIES, MBEDTLS_OID_SIZE(MBEDTLS_OID_CERTIFICATE_POLICIES)))
+	else if (is_critical && !is_oid(oid, OID_POLICIES, sizeof OID_POLICIES - 1))
 		x->has_unknown_critical = true;
 	return 0;
 }

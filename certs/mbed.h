@@ -12,7 +12,7 @@
 
 struct buf;
 struct err;
-struct mbed_pair;                 /* a parsed chain and its key */
+struct mbed_pair; /* a parsed chain and its key */
 struct mbedtls_x509_crt;
 struct mbedtls_pk_context;
 
@@ -36,8 +36,8 @@ struct mbed_extras {
 	bool has_unknown_critical; /* another extension that whoever does not know it must refuse (RFC 5280 4.2) */
 };
 
-/* mbed_parse_cert: one DER certificate, copied, onto the end of chain; an unknown critical extension is told, not refused:
- * we show certificates, we do not judge them. extras may be NULL. Returns 0 or the library's code. */
+/* mbed_parse_cert: one DER certificate, copied, onto the end of chain; an unknown critical extension is told, not
+ * refused: we show certificates, we do not judge them. extras may be NULL. Returns 0 or the library's code. */
 int mbed_parse_cert(struct mbedtls_x509_crt *chain, struct span der, struct mbed_extras *extras);
 
 /* mbed_key_digest: SHA-256 of the key's public half as DER SubjectPublicKeyInfo. Returns 0 or the library's code. */

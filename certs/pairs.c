@@ -106,7 +106,8 @@ int pairs_get(struct db_txn *txn, const uint8_t id[SHA256_BYTES], struct pair *o
 }
 
 /* the first row behind key; the cursor lives no longer than the call */
-static int next_row(struct db_txn *txn, enum db_table table, const uint8_t *after, struct span *out_key, struct span *out_row)
+static int next_row(struct db_txn *txn, enum db_table table, const uint8_t *after, struct span *out_key,
+		    struct span *out_row)
 {
 	struct db_cursor *cur;
 	int rc = db_cursor_open(txn, table, &cur, NULL);
@@ -173,7 +174,8 @@ int pairs_put(struct db_txn *txn, const struct chain *chain, struct span source,
 	buf_init(&row, ROW_MAX_BYTES);
 	int rc = encode(chain, source, &row);
 	if (rc)
-		rc = err_set(err, rc, "the pair of %s: %s", chain->label, rc == ERR_NOMEM ? "out of memory" : "too large");
+		rc = err_set(err, rc, "the pair of %s: %s", chain->label,
+			     rc == ERR_NOMEM ? "out of memory" : "too large");
 	if (rc == 0)
 		rc = db_put(txn, DB_PAIRS, id_span(chain->id), buf_span(&row), err);
 	if (rc == 0)

@@ -25,15 +25,15 @@ struct pair {
 	unsigned key_bits;
 	bool is_self_signed, has_must_staple, has_server_auth;
 	size_t cert_count;
-	struct span der;    /* as in chain */
-	struct span names;  /* as in chain: see chain_next_name and pairs_name_each */
+	struct span der;   /* as in chain */
+	struct span names; /* as in chain: see chain_next_name and pairs_name_each */
 	struct span issuer;
 	struct span source; /* path of the file it came from; "" for one that we made ourselves */
 };
 
 /* pairs_put: stores the chain; the caller has put the key with the same spki into the keyring and commits it first.
- * A chain whose leaf is already there replaces it only when it holds more certificates, or another choice of them from
- * the same file.
+ * A chain whose leaf is already there replaces it only when it holds more certificates, or another choice of them
+ * from the same file.
  * *out_changed  whether a row was written */
 int pairs_put(struct db_txn *txn, const struct chain *chain, struct span source, bool *out_changed, struct err *err);
 
@@ -43,8 +43,8 @@ int pairs_delete(struct db_txn *txn, const uint8_t id[SHA256_BYTES], struct err 
 /* pairs_get: 0, ERR_NOENT, ERR_IO (also for a row that cannot be read). */
 int pairs_get(struct db_txn *txn, const uint8_t id[SHA256_BYTES], struct pair *out);
 
-/* pairs_next: all pairs in order of id. after_id: NULL begins; afterwards the id of the last one. ERR_NOENT at the end,
- * ERR_IO, ERR_NOMEM. */
+/* pairs_next: all pairs in order of id. after_id: NULL begins; afterwards the id of the last one. ERR_NOENT at the
+ * end, ERR_IO, ERR_NOMEM. */
 int pairs_next(struct db_txn *txn, const uint8_t *after_id, struct pair *out);
 
 /* The pairs that a host is served with: at most one per family of key, so that RSA-only clients get theirs. */
@@ -61,8 +61,8 @@ struct pair_choice {
  * allocates nothing        source RFC 9525 6.3, RFC 6066 3 */
 int pairs_find(struct db_txn *txn, struct span host, int64_t now_unix_s, struct pair_choice *out);
 
-/* pairs_is_covered: can p go without loss: is there for every one of its names another pair that is valid now, no worse
- * signed (a CA's for a CA's), and that is held or expires later?
+/* pairs_is_covered: can p go without loss: is there for every one of its names another pair that is valid now, no
+ * worse signed (a CA's for a CA's), and that is held or expires later?
  * is_held  does a file hold the pair of that id?
  * returns  1, 0, or ERR_IO */
 typedef bool pairs_held_fn(void *ctx, const uint8_t id[SHA256_BYTES]);
@@ -79,8 +79,8 @@ enum keyring_origin {
 	KEYRING_MADE,     /* our own: its certificate may be still to come; never swept */
 };
 
-/* keyring_put: a key that is there stays as it is, save that an imported one becomes our own when it is made (put) again
- * as such. */
+/* keyring_put: a key that is there stays as it is, save that an imported one becomes our own when it is put again as
+ * such. */
 int keyring_put(struct db_txn *txn, const struct pkey *key, enum keyring_origin origin, struct err *err);
 int keyring_get(struct db_txn *txn, const uint8_t spki[SHA256_BYTES], struct span *out_der);
 int keyring_delete(struct db_txn *txn, const uint8_t spki[SHA256_BYTES], struct err *err);

@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The library takes some failures to allocate for bad keys. A file is not read again before it changes, so what fails
+ * is tried once more, and must not be blamed on the file while so much memory cannot be had. */
+enum { PROBE_BYTES = 65536 };
+
 struct parser {
 	struct pem_file *out;
 	struct chain_certs certs;
@@ -20,8 +24,15 @@ struct parser {
 static void note_bad(struct parser *ps, struct span label, const char *why)
 {
 	ps->out->bad_block_count++;
-	(void)snprintf(ps->out->note, sizeof ps->out->note, "block %zu (%.*s): %.160s", ps->block_count, SPAN_ARG(label),
-		       why);
+	(void)snprintf(ps->out->note, sizeof ps->out->note, "block %zu (%.*s): %.160s", ps->block_count,
+		       SPAN_ARG(label), why);
+}
+
+static bool is_memory_short(void)
+{
+	void *volatile probe = malloc(PROBE_BYTES); /* volatile: the compiler may not take it away */
+	free(probe);
+	return probe == NULL;
 }
 
 /* what the library's code rc says, in words that help the owner of the file. Returns ERR_NOMEM or 0. */
@@ -29,13 +40,14 @@ static int note_failure(struct parser *ps, struct span label, int rc, struct err
 {
 	struct err why;
 	int high = -(int)((unsigned)-rc & 0xFF80u);
-	if (mbed_err(&why, rc, "does not parse") == ERR_NOMEM)
+	if (mbed_err(&why, rc, "does not parse") == ERR_NOMEM || is_memory_short())
 		return err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == MBEDTLS_ERR_ECP_BAD_INPUT_DATA || rc == MBEDTLS_ERR_RSA_KEY_CHECK_FAILED)
 		note_bad(ps, label, "the private key does not fit the public key that is stored with it");
 	else if (high == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || high == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE ||
 		 high == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG)
-		note_bad(ps, label, "a kind of key or signature that the TLS library cannot use, as Ed25519; take P-256");
+		note_bad(ps, label,
+			 "a kind of key or signature that the TLS library cannot use, as Ed25519; take P-256");
 	else
 		note_bad(ps, label, why.text);
 	return 0;
@@ -44,6 +56,8 @@ static int note_failure(struct parser *ps, struct span label, int rc, struct err
 static int take_cert(struct parser *ps, struct span der, struct span label, struct err *err)
 {
 	int rc = chain_certs_add(&ps->certs, der);
+	if (rc && !mbed_is_nomem(rc))
+		rc = chain_certs_add(&ps->certs, der); /* see PROBE_BYTES */
 	return rc ? note_failure(ps, label, rc, err) : 0;
 }
 
@@ -55,6 +69,8 @@ static int take_key(struct parser *ps, struct span der, struct span label, struc
 		return err_set(err, ERR_NOMEM, "out of memory");
 	out->keys = grown;
 	int rc = pkey_parse(der, &out->keys[out->key_count]);
+	if (rc && !mbed_is_nomem(rc))
+		rc = pkey_parse(der, &out->keys[out->key_count]);
 	if (rc)
 		return note_failure(ps, label, rc, err);
 	out->key_count++;
@@ -71,7 +87,8 @@ static bool is_among(struct span label, const char *const *list)
 
 /* RFC 7468 5.1 and 10, and what OpenSSL has always written */
 static const char *const cert_labels[] = {"CERTIFICATE", "X509 CERTIFICATE", NULL};
-static const char *const key_labels[] = {"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", NULL};
+static const char *const key_labels[] = {"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY",
+					 NULL};
 
 static int take_block(struct parser *ps, const struct armor_block *b, bool is_whole, uint8_t *scratch, struct err *err)
 {
@@ -120,7 +137,8 @@ static bool is_der(struct span bytes)
 	unsigned char *p = (unsigned char *)(uintptr_t)bytes.p; /* the library moves it and writes nothing */
 	size_t len;
 	return bytes.len > 0 &&
-	       mbedtls_asn1_get_tag(&p, start + bytes.len, &len, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) == 0 &&
+	       mbedtls_asn1_get_tag(&p, start + bytes.len, &len, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) ==
+		       0 &&
 	       len == bytes.len - (size_t)(p - start);
 }
 
@@ -133,11 +151,6 @@ static int take_der(struct parser *ps, struct span der, struct err *err)
 	ps->out->bad_block_count = 0;
 	ps->out->note[0] = '\0';
 	return rc;
-}
-
-bool pem_is_ours(struct span bytes)
-{
-	return armor_is_in(bytes) || is_der(bytes);
 }
 
 int pem_parse(struct span bytes, struct pem_file *out, struct err *err)

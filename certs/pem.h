@@ -16,20 +16,17 @@ struct pkey;
 enum { PEM_FILE_MAX_BYTES = 262144 }; /* a chain with 100 names is under 10 KiB; a bundle of roots is no pair */
 
 struct pem_file {
-	struct chain *chains;       /* see chain_collect */
+	struct chain *chains; /* see chain_collect */
 	size_t chain_count;
 	struct pkey *keys;
 	size_t key_count;
-	bool has_encrypted_key;     /* a key was passed over because it wants a password */
-	size_t bad_block_count;     /* PEM blocks that did not parse; the text of the last one is in note */
+	bool has_encrypted_key; /* a key was passed over because it wants a password */
+	size_t bad_block_count; /* PEM blocks that did not parse; the text of the last one is in note */
 	char note[256];
 };
 
-/* pem_is_ours: could there be a certificate or key in bytes? Cheap; false is certain. */
-bool pem_is_ours(struct span bytes);
-
 /* pem_parse: everything usable in bytes; a block that does not parse is counted and passed over.
- * bytes    any bytes up to PEM_FILE_MAX_BYTES; PEM, or one DER certificate or key
+ * bytes    any bytes up to PEM_FILE_MAX_BYTES; PEM, or one DER certificate or key; others are passed over at once
  * returns  0 (even when nothing was found), ERR_NOMEM, ERR_RANGE; out is to be given to pem_deinit in any case
  * source   RFC 7468 */
 int pem_parse(struct span bytes, struct pem_file *out, struct err *err);

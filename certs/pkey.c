@@ -9,8 +9,8 @@
 enum { DER_MAX_BYTES = 8 * MBEDTLS_MPI_MAX_SIZE + 128 };
 
 static const char *const type_names[] = {
-	[PKEY_NONE] = "none",   [PKEY_RSA] = "RSA",     [PKEY_P256] = "P-256",
-	[PKEY_P384] = "P-384",  [PKEY_P521] = "P-521",  [PKEY_OTHER] = "other",
+	[PKEY_NONE] = "none",  [PKEY_RSA] = "RSA",    [PKEY_P256] = "P-256",
+	[PKEY_P384] = "P-384", [PKEY_P521] = "P-521", [PKEY_OTHER] = "other",
 };
 
 const char *pkey_type_name(enum pkey_type t)

@@ -26,8 +26,8 @@ struct pkey {
 };
 
 /* pkey_parse: a private key without password in DER, PKCS #1, SEC 1 or PKCS #8.
- * A key that does not fit the public half stored with it is refused: nobody may pass off a key as another's. That costs
- * one multiplication on the curve, 0.3 ms with P-256: most of the time that an import takes.
+ * A key that does not fit the public half stored with it is refused: nobody may pass off a key as another's. That
+ * costs one multiplication on the curve, 0.3 ms with P-256: most of the time that an import takes.
  * returns  0, with out to be given to pkey_deinit, or the library's code (see mbed.h) */
 int pkey_parse(struct span der, struct pkey *out);
 

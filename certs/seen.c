@@ -32,16 +32,20 @@ struct key {
 
 int seen_begin(struct buf *b, const struct file_id *id)
 {
-	struct row_head h = {.version = ROW_VERSION, .dev = id->dev, .ino = id->ino, .size = id->size,
-			     .mtime_ns = id->mtime_ns, .ctime_ns = id->ctime_ns};
+	struct row_head h = {.version = ROW_VERSION,
+			     .dev = id->dev,
+			     .ino = id->ino,
+			     .size = id->size,
+			     .mtime_ns = id->mtime_ns,
+			     .ctime_ns = id->ctime_ns};
 	return buf_add(b, &h, sizeof h);
 }
 
 int seen_add(struct buf *b, const struct seen_item *item)
 {
 	size_t len = item->text.len < TEXT_MAX_BYTES ? item->text.len : TEXT_MAX_BYTES;
-	struct item_head h = {.kind = (uint32_t)item->kind, .text_len = (uint32_t)len,
-			      .not_after_unix_s = item->not_after_unix_s};
+	struct item_head h = {
+		.kind = (uint32_t)item->kind, .text_len = (uint32_t)len, .not_after_unix_s = item->not_after_unix_s};
 	memcpy(h.id, item->id, SHA256_BYTES);
 	memcpy(h.spki, item->spki, SHA256_BYTES);
 	(void)buf_add(b, &h, sizeof h);
@@ -56,7 +60,8 @@ int seen_open(struct span row, struct file_id *out_id, struct span *out_items)
 	memcpy(&h, row.p, sizeof h);
 	if (h.version != ROW_VERSION)
 		return ERR_PARSE;
-	*out_id = (struct file_id){.dev = h.dev, .ino = h.ino, .size = h.size, .mtime_ns = h.mtime_ns, .ctime_ns = h.ctime_ns};
+	*out_id = (struct file_id){
+		.dev = h.dev, .ino = h.ino, .size = h.size, .mtime_ns = h.mtime_ns, .ctime_ns = h.ctime_ns};
 	*out_items = (struct span){row.p + sizeof h, row.len - sizeof h};
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* seen: what was found in each file at the last pass: the rows of DB_PEM_FILES.
  *
- * A row is a list of items. It lets a pass recognise a file by stat, know which pairs it holds, and repeat what is wrong
- * with it, without reading it. */
+ * A row is a list of items. It lets a pass recognise a file by stat, know which pairs it holds, and repeat what is
+ * wrong with it, without reading it. */
 #ifndef CERTS_SEEN_H
 #define CERTS_SEEN_H
 

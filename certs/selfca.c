@@ -66,7 +66,8 @@ static int set_serial(mbedtls_x509write_cert *w)
 	return mbedtls_x509write_crt_set_serial_raw(w, serial, sizeof serial);
 }
 
-static int set_key_ids(mbedtls_x509write_cert *w, const uint8_t subject[KEY_ID_BYTES], const uint8_t issuer[KEY_ID_BYTES])
+static int set_key_ids(mbedtls_x509write_cert *w, const uint8_t subject[KEY_ID_BYTES],
+		       const uint8_t issuer[KEY_ID_BYTES])
 {
 	/* RFC 5280 4.2.1.2: OCTET STRING; 4.2.1.1: SEQUENCE { [0] }. Not with the library's own: it takes SHA-1. */
 	unsigned char ski[2 + KEY_ID_BYTES] = {MBEDTLS_ASN1_OCTET_STRING, KEY_ID_BYTES};
@@ -86,12 +87,13 @@ static int set_key_ids(mbedtls_x509write_cert *w, const uint8_t subject[KEY_ID_B
 
 static int set_leaf_extensions(mbedtls_x509write_cert *w, const mbedtls_x509_san_list *san)
 {
-	mbedtls_asn1_sequence usage = {
-		.buf = {.tag = MBEDTLS_ASN1_OID,
-			.p = (unsigned char *)MBEDTLS_OID_SERVER_AUTH, /* only read */
-			.len = MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)},
-	};
-	int rc = mbedtls_x509write_crt_set_ext_key_usage(w, &usage);
+	/* SEQUENCE { OID serverAuth }. Not with the library's own: it makes the extension critical, which public CAs
+	 * may not (CA/Browser Forum BR 7.1.2.7.10) and strict clients refuse */
+	static const unsigned char usage[] = {
+		MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE, 10, MBEDTLS_ASN1_OID, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1};
+	int rc = mbedtls_x509write_crt_set_extension(w, MBEDTLS_OID_EXTENDED_KEY_USAGE,
+						     MBEDTLS_OID_SIZE(MBEDTLS_OID_EXTENDED_KEY_USAGE), 0, usage,
+						     sizeof usage);
 	return rc ? rc : mbedtls_x509write_crt_set_subject_alternative_name(w, san);
 }
 
@@ -100,7 +102,8 @@ static int set_extensions(mbedtls_x509write_cert *w, const struct selfca *ca, co
 	/* RFC 5280 4.2.1.9, 4.2.1.3: a CA that issues leaves only; a leaf that signs handshakes */
 	int rc = mbedtls_x509write_crt_set_basic_constraints(w, d->is_ca, 0);
 	if (rc == 0)
-		rc = mbedtls_x509write_crt_set_key_usage(w, d->is_ca ? MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN
+		rc = mbedtls_x509write_crt_set_key_usage(w, d->is_ca ? MBEDTLS_X509_KU_KEY_CERT_SIGN |
+									       MBEDTLS_X509_KU_CRL_SIGN
 								     : MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
 	if (rc == 0)
 		rc = set_key_ids(w, d->key_id, ca->ca_key_id);

@@ -1,4 +1,4 @@
-/* selfca: a throw-away CA for `serve --dev` and for tests: makes certificates for the configured hosts. Not for production.
+/* selfca: a throw-away CA for `serve --dev` and for tests: makes certificates for hosts. Not for production.
  *
  * Its certificates pass the strict checks of OpenSSL and Python (RFC 5280 4.2). One key serves all leaves of a CA:
  * 10,000 hosts with a certificate each then cost 10,000 signatures and no more. */
@@ -23,8 +23,9 @@ void selfca_free(struct selfca *ca); /* accepts NULL; wipes its keys */
 /* selfca_pem: the CA's certificate, appended. */
 int selfca_pem(const struct selfca *ca, struct buf *out, struct err *err);
 
-/* selfca_issue: a certificate for names (1..SELFCA_NAMES_MAX host names, "*." allowed in front; SAN dNSName), P-256, from one
- * day before now to 90 days after; PEM chain (leaf + CA) followed by the key, appended to out: what pem_parse reads.
+/* selfca_issue: a certificate for names (1..SELFCA_NAMES_MAX host names, "*." allowed in front; SAN dNSName), P-256,
+ * from one day before now to 90 days after; PEM chain (leaf + CA) and then the key, appended to out: what pem_parse
+ * reads.
  * returns  0, ERR_RANGE (number of names), ERR_NOMEM, ERR_TLS; out unchanged unless 0 */
 int selfca_issue(struct selfca *ca, const struct span *names, size_t name_count, int64_t now_unix_s, struct buf *out,
 		 struct err *err);

@@ -26,7 +26,8 @@ void survey_init(struct survey *s)
 	buf_init(&s->troubled, LIST_MAX_BYTES);
 	buf_init(&s->waits, LIST_MAX_BYTES);
 	buf_init(&s->judged, LIST_MAX_BYTES);
-	s->tree = (struct tree){.on_file = on_file, .on_dir = s->on_dir ? on_dir : NULL, .on_trouble = on_trouble, .ctx = s};
+	s->tree = (struct tree){
+		.on_file = on_file, .on_dir = s->on_dir ? on_dir : NULL, .on_trouble = on_trouble, .ctx = s};
 }
 
 void survey_deinit(struct survey *s)
@@ -175,7 +176,8 @@ static int on_file(void *ctx, const char *path, const struct file_id *id, struct
 	if (rc)
 		return rc == ERR_CONFLICT ? 0 : out_of_memory(err);
 	s->file_count++;
-	bool is_known = seen_get(s->store, path, &row) == 0 && seen_open(row, &seen, &items) == 0 && file_id_is(id, &seen);
+	bool is_known = seen_get(s->store, path, &row) == 0 && seen_open(row, &seen, &items) == 0 &&
+			file_id_is(id, &seen);
 	if (is_known || id->size > PEM_FILE_MAX_BYTES)
 		return survey_note(s, path, err);
 	return list_path(s, &s->fresh, path, err);

@@ -1,5 +1,5 @@
-/* survey: which files are there, and what the rows of the last pass say about them: what is new, what waits for its other
- * half, what is to be complained about. Reads the store and never writes. */
+/* survey: which files are there, and what the rows of the last pass say about them: what is new, what waits for its
+ * other half, what is to be complained about. Reads the store and never writes. */
 #ifndef CERTS_SURVEY_H
 #define CERTS_SURVEY_H
 
@@ -18,7 +18,7 @@ struct err;
 
 /* A leaf without its pair in the store. */
 struct survey_wait {
-	uint32_t path;             /* see survey_path */
+	uint32_t path; /* see survey_path */
 	uint8_t spki[SHA256_BYTES];
 };
 

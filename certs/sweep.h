@@ -21,8 +21,8 @@ struct err;
 int sweep_pairs(struct db_txn *txn, const struct idmap *held, int64_t now_unix_s, struct idmap *spkis,
 		size_t *out_removed_count, struct err *err);
 
-/* sweep_find_keys: appends to out the SHA256_BYTES of each imported key that is not in spkis. Deletes nothing: the store must
- * be committed first. Returns 0, ERR_NOMEM, ERR_IO. */
+/* sweep_find_keys: appends to out the SHA256_BYTES of each imported key that is not in spkis. Deletes nothing: the
+ * store must be committed first. Returns 0, ERR_NOMEM, ERR_IO. */
 int sweep_find_keys(struct db_txn *txn, const struct idmap *spkis, struct buf *out, struct err *err);
 
 #endif

@@ -44,11 +44,14 @@ static bool refuses_key(const struct chain *c, char text[VERDICT_TEXT_BYTES])
 	case PKEY_P384: return false;
 	case PKEY_RSA:
 		if (c->key_bits < RSA_MIN_BITS)
-			return refuse(c, text, "an RSA key of %u bits, which clients refuse; take P-256, or RSA with %d",
+			return refuse(c, text,
+				      "an RSA key of %u bits, which clients refuse; take P-256, or RSA with %d",
 				      c->key_bits, RSA_MIN_BITS);
 		if (c->key_bits > RSA_MAX_BITS)
-			return refuse(c, text, "an RSA key of %u bits costs too much at every handshake; take P-256, or RSA "
-					       "with at most %d", c->key_bits, RSA_MAX_BITS);
+			return refuse(c, text,
+				      "an RSA key of %u bits costs too much at every handshake; take P-256, or RSA "
+				      "with at most %d",
+				      c->key_bits, RSA_MAX_BITS);
 		return false;
 	default:
 		return refuse(c, text, "a key of type %s, which not every sender can verify; take P-256",
@@ -60,8 +63,9 @@ bool verdict_refuses(const struct chain *c, char text[VERDICT_TEXT_BYTES])
 {
 	/* RFC 9525 6.1: the common name is no identifier */
 	if (c->name_count == 0)
-		return refuse(c, text, "it names no host in subjectAltName, and the common name does not count; have it "
-				       "issued anew with DNS names");
+		return refuse(c, text,
+			      "it names no host in subjectAltName, and the common name does not count; have it "
+			      "issued anew with DNS names");
 	if (!c->has_server_auth)
 		return refuse(c, text, "its extended key usage lacks serverAuth, so no client accepts it for a server");
 	if (!c->has_digital_signature)
@@ -137,8 +141,10 @@ void verdict_of_pair(const struct pair *p, int64_t now_unix_s, verdict_fn *fn, v
 	if (p->is_self_signed)
 		tell(&l, false, "self-signed; sending servers accept a public CA's only");
 	else if (p->cert_count == 1)
-		tell(&l, false, "no intermediate certificate in the file, and most senders cannot verify it without; use the "
-				"full chain");
+		tell(&l, false,
+		     "no intermediate certificate in the file, and most senders cannot verify it without; use the "
+		     "full chain");
 	if (p->has_must_staple)
-		tell(&l, false, "asks for OCSP stapling (must-staple), which this server does not do; have it issued without");
+		tell(&l, false,
+		     "asks for OCSP stapling (must-staple), which this server does not do; have it issued without");
 }

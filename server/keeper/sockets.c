@@ -14,7 +14,7 @@
 enum {
 	BACKLOG = 4096,         /* bursts: a sender with many domains of ours comes for all of them at once */
 	INHERITED_FIRST_FD = 3, /* sd_listen_fds(3) */
-	INHERITED_MAX = 64,
+	ADDRESSES_MAX = 64,     /* what a worker takes: worker.h */
 };
 
 /* Descriptors handed over by systemd for this very process. */
@@ -24,7 +24,7 @@ static size_t inherited_count(void)
 	if (!pid || !count || strtol(pid, NULL, 10) != (long)getpid())
 		return 0;
 	long n = strtol(count, NULL, 10);
-	return n > 0 && n <= INHERITED_MAX ? (size_t)n : 0;
+	return n > 0 && n <= ADDRESSES_MAX ? (size_t)n : 0;
 }
 
 static int allocate(struct sockets *s, size_t address_count, size_t worker_count, struct err *err)
@@ -131,6 +131,9 @@ int sockets_open(struct sockets *s, const struct text_list *listen_list, size_t 
 	size_t inherited = inherited_count();
 	if (inherited)
 		return take_inherited(s, inherited, worker_count, err);
+	if (listen_list->count == 0 || listen_list->count > ADDRESSES_MAX)
+		return err_set(err, ERR_RANGE, "listen has %zu addresses; 1 to %d are possible", listen_list->count,
+			       ADDRESSES_MAX);
 	int rc = allocate(s, listen_list->count, worker_count, err);
 	for (size_t i = 0; rc == 0 && i < listen_list->count; i++)
 		rc = open_address(s, i, listen_list->items[i], err);

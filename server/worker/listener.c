@@ -109,8 +109,8 @@ static int listener_open(struct listener *li, uv_loop_t *loop, int fd, struct er
 int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count,
 		   listener_accept_fn *on_accept, void *ctx, struct err *err)
 {
-	if (count > WORKER_LISTEN_MAX)
-		return err_set(err, ERR_RANGE, "%zu listening sockets: at most %d", count, WORKER_LISTEN_MAX);
+	if (count > LISTENERS_MAX_COUNT)
+		return err_set(err, ERR_RANGE, "%zu listening sockets: at most %d", count, LISTENERS_MAX_COUNT);
 	l->on_accept = on_accept;
 	l->ctx = ctx;
 	(void)uv_timer_init(loop, &l->pause); /* cannot fail */

@@ -6,12 +6,13 @@
 #ifndef WORKER_LISTENER_H
 #define WORKER_LISTENER_H
 
-#include "worker.h"
-
 #include <stdbool.h>
+#include <stddef.h>
 #include <uv.h>
 
 struct err;
+
+enum { LISTENERS_MAX_COUNT = 64 };
 
 /* A connected, non-blocking socket, closed on exec. */
 typedef void listener_accept_fn(void *ctx, int take_fd);
@@ -23,7 +24,7 @@ struct listener {
 };
 
 struct listeners {
-	struct listener items[WORKER_LISTEN_MAX];
+	struct listener items[LISTENERS_MAX_COUNT];
 	size_t count;
 	uv_timer_t pause; /* runs while accepting rests */
 	bool is_pause_logged;

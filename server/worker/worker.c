@@ -22,6 +22,8 @@
 
 enum { RESERVED_FD_COUNT = 64 + WORKER_LISTEN_MAX }; /* the store's, the loop's, standard ones, listeners */
 
+_Static_assert((int)WORKER_LISTEN_MAX <= (int)LISTENERS_MAX_COUNT, "all that the keeper may hand down");
+
 struct worker {
 	uv_loop_t loop;
 	bool has_loop, has_mbed, is_stopping;

@@ -1,0 +1,283 @@
+/* Connections on a loop of their own, with limits short enough to reach. What TLS says is test_session's
+ * affair. */
+#include "../../base/metric.h"
+#include "../../server/worker/conn.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cmocka.h>
+
+/* A ClientHello without a name: answered without any look into the store. */
+static const char hello[] = "\x16\x03\x01\0\x2f\x01\0\0\x2b\x03\x03"
+			    "01234567890123456789012345678901\0\0\x02\x13\x01\x01\0\0\0";
+static const char alert[] = "\x15\x03\x03\0\x02\x02\x70";
+
+static const struct limits short_limits = {
+	.handshake_timeout_ms = 30,
+	.request_timeout_ms = 30,
+	.write_timeout_ms = 30,
+	.linger_timeout_ms = 30,
+	.linger_max_bytes = 1000,
+	.drain_timeout_ms = 100,
+	.drain_idle_ms = 10,
+	.conn_max_count = 3,
+	.engine_max_count = 2,
+};
+
+static uv_loop_t loop;
+static struct conn_env *env;
+
+static void set_up(const struct limits *limits)
+{
+	assert_int_equal(uv_loop_init(&loop), 0);
+	env = calloc(1, sizeof *env);
+	assert_non_null(env);
+	conn_env_init(env, &loop, NULL, NULL, limits);
+}
+
+/* tear_down: by now all connections are closed: nothing is left for the loop to wait for. */
+static void tear_down(void)
+{
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(crowd_count(&env->crowd), 0);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	conn_env_deinit(env);
+	free(env);
+}
+
+static uint64_t count(enum metric m)
+{
+	return metric_mine()->value[m];
+}
+
+/* client: the other end of a connection that was just accepted. */
+static int client(void)
+{
+	int fds[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	conn_accept(env, fds[0]);
+	return fds[1];
+}
+
+static void say(int fd, const char *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* hear: lets the loop run until something can be read: its length, 0 at the end. */
+static ssize_t hear(int fd, char *into, size_t cap)
+{
+	for (int turns = 0; turns < 1000000; turns++) {
+		ssize_t n = recv(fd, into, cap, 0);
+		if (n >= 0 || errno != EAGAIN)
+			return n;
+		(void)uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	fail_msg("nothing to be heard");
+	return -1;
+}
+
+static void check_alert_and_end(int fd)
+{
+	char got[100];
+	assert_int_equal(hear(fd, got, sizeof got), sizeof alert - 1);
+	assert_memory_equal(got, alert, sizeof alert - 1);
+	assert_int_equal(hear(fd, got, sizeof got), 0); /* our side is closed, the client's is not yet */
+}
+
+static void test_conn_silent_client_is_closed(void **state) /* A-H19 */
+{
+	(void)state;
+	set_up(&short_limits);
+	uint64_t before = count(M_CLOSE_HANDSHAKE_TIMEOUT);
+	char got[10];
+	int fd = client();
+	assert_int_equal(hear(fd, got, sizeof got), 0);
+	assert_true(count(M_CLOSE_HANDSHAKE_TIMEOUT) == before + 1);
+	(void)close(fd);
+	tear_down();
+}
+
+static void test_conn_drop_by_drop_gains_no_time(void **state) /* A-H19 */
+{
+	(void)state;
+	set_up(&short_limits);
+	uint64_t before = count(M_CLOSE_HANDSHAKE_TIMEOUT), began = uv_hrtime();
+	int fd = client();
+	for (size_t i = 0; send(fd, &hello[i % 40], 1, MSG_NOSIGNAL) == 1; i++) {
+		(void)uv_run(&loop, UV_RUN_NOWAIT);
+		(void)usleep(1000);
+	}
+	assert_true(uv_hrtime() - began < 1000000000);
+	assert_true(count(M_CLOSE_HANDSHAKE_TIMEOUT) == before + 1);
+	(void)close(fd);
+	tear_down();
+}
+
+static void test_conn_answer_is_followed_by_lingering(void **state)
+{
+	(void)state;
+	set_up(&short_limits);
+	uint64_t before = count(M_CLOSE_NO_NAME);
+	int fd = client();
+	say(fd, hello, sizeof hello - 1);
+	check_alert_and_end(fd);
+	say(fd, "more", 4); /* RFC 9112 9.6: is read, so that it does not destroy the answer */
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(crowd_count(&env->crowd), 1);
+	assert_true(count(M_CLOSE_NO_NAME) == before);
+	(void)close(fd);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(count(M_CLOSE_NO_NAME) == before + 1);
+	tear_down();
+}
+
+static void test_conn_lingering_ends_by_itself(void **state)
+{
+	(void)state;
+	set_up(&short_limits);
+	uint64_t before = count(M_CLOSE_NO_NAME);
+	int fd = client();
+	say(fd, hello, sizeof hello - 1);
+	check_alert_and_end(fd);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(count(M_CLOSE_NO_NAME) == before + 1);
+	(void)close(fd);
+	tear_down();
+}
+
+static void test_conn_lingering_drops_so_much_and_no_more(void **state)
+{
+	(void)state;
+	struct limits limits = short_limits;
+	limits.linger_timeout_ms = 60000;
+	set_up(&limits);
+	int fd = client();
+	char much[1001] = {0};
+	say(fd, hello, sizeof hello - 1);
+	check_alert_and_end(fd);
+	say(fd, much, 1000);
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(crowd_count(&env->crowd), 1);
+	say(fd, much, 1);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(crowd_count(&env->crowd), 0);
+	(void)close(fd);
+	tear_down();
+}
+
+static void test_conn_plain_text_is_cut_off(void **state) /* A-H16 */
+{
+	(void)state;
+	set_up(&short_limits);
+	uint64_t before = count(M_CLOSE_NOT_TLS);
+	int fd = client();
+	char got[10];
+	say(fd, "GET /", 5);
+	assert_int_equal(hear(fd, got, sizeof got), 0);
+	assert_true(count(M_CLOSE_NOT_TLS) == before + 1);
+	(void)close(fd);
+	tear_down();
+}
+
+static void test_conn_client_that_goes_is_counted(void **state)
+{
+	(void)state;
+	set_up(&short_limits);
+	uint64_t before = count(M_CLOSE_PEER), open = count(M_CONNECTIONS_OPEN);
+	int fd = client();
+	assert_true(count(M_CONNECTIONS_OPEN) == open + 1);
+	(void)close(fd);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(count(M_CLOSE_PEER) == before + 1);
+	assert_true(count(M_CONNECTIONS_OPEN) == open);
+	tear_down();
+}
+
+static void test_conn_oldest_one_makes_room(void **state)
+{
+	(void)state;
+	struct limits limits = short_limits;
+	limits.handshake_timeout_ms = 60000;
+	set_up(&limits);
+	uint64_t before = count(M_CLOSE_CROWDED);
+	int fd[4];
+	char got[10];
+	for (int i = 0; i < 4; i++)
+		fd[i] = client();
+	assert_int_equal(hear(fd[0], got, sizeof got), 0);
+	assert_int_equal(recv(fd[1], got, sizeof got, 0), -1);
+	assert_int_equal(crowd_count(&env->crowd), 3);
+	assert_true(count(M_CLOSE_CROWDED) == before + 1);
+	for (int i = 0; i < 4; i++)
+		(void)close(fd[i]);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	tear_down();
+}
+
+static void test_conn_stop_lets_the_silent_go_first(void **state) /* A-L9 */
+{
+	(void)state;
+	struct limits limits = short_limits;
+	limits.handshake_timeout_ms = 60000;
+	set_up(&limits);
+	uint64_t before = count(M_CLOSE_STOPPING);
+	char got[10];
+	int silent = client(), talking = client();
+	say(talking, hello, 20);
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	conn_stop_all(env);
+	assert_int_equal(hear(silent, got, sizeof got), 0);
+	assert_true(count(M_CLOSE_STOPPING) == before + 1);
+	assert_int_equal(crowd_count(&env->crowd), 1);
+	say(talking, hello + 20, sizeof hello - 1 - 20); /* and is answered as ever */
+	check_alert_and_end(talking);
+	conn_close_all(env);
+	(void)close(silent);
+	(void)close(talking);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	tear_down();
+}
+
+static void test_conn_close_all_leaves_none(void **state)
+{
+	(void)state;
+	set_up(&short_limits);
+	uint64_t before = count(M_CLOSE_STOPPING);
+	int fd[3];
+	for (int i = 0; i < 3; i++)
+		fd[i] = client();
+	conn_close_all(env);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(count(M_CLOSE_STOPPING) == before + 3);
+	for (int i = 0; i < 3; i++)
+		(void)close(fd[i]);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conn_silent_client_is_closed),
+		cmocka_unit_test(test_conn_drop_by_drop_gains_no_time),
+		cmocka_unit_test(test_conn_answer_is_followed_by_lingering),
+		cmocka_unit_test(test_conn_lingering_ends_by_itself),
+		cmocka_unit_test(test_conn_lingering_drops_so_much_and_no_more),
+		cmocka_unit_test(test_conn_plain_text_is_cut_off),
+		cmocka_unit_test(test_conn_client_that_goes_is_counted),
+		cmocka_unit_test(test_conn_oldest_one_makes_room),
+		cmocka_unit_test(test_conn_stop_lets_the_silent_go_first),
+		cmocka_unit_test(test_conn_close_all_leaves_none),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
