@@ -68,7 +68,8 @@ static const char *syntax_hint(const struct yaml *y)
 	const char *context = y->parser.context ? y->parser.context : "";
 	if (strstr(context, "alias"))
 		return "quote the wildcard: \"*.example.com\"";
-	if (strstr(problem, "cannot start any token") && strstr(context, "for the next token"))
+	if (strstr(problem, "tab character") ||
+	    (strstr(problem, "cannot start any token") && strstr(context, "for the next token")))
 		return "indent with blanks, not tabs, and quote text that begins with a special character";
 	if (strstr(problem, "control characters"))
 		return "write plain UTF-8 text";
@@ -92,9 +93,9 @@ static int syntax_error(struct yaml *y)
 	const yaml_parser_t *p = &y->parser;
 	if (p->error == YAML_MEMORY_ERROR)
 		return ERR_NOMEM;
-	struct place at = p->error == YAML_READER_ERROR ? place_of_offset(y->bytes, p->problem_offset)
-							: place_of(p->problem_mark);
 	bool is_alias = p->context && strstr(p->context, "alias");
+	struct place at = p->error == YAML_READER_ERROR ? place_of_offset(y->bytes, p->problem_offset)
+							: place_of(is_alias ? p->context_mark : p->problem_mark);
 	y->domain = (struct span){NULL, 0};
 	error_at(y, is_alias ? "E12" : "E16", at, syntax_hint(y), "%s%s%s", p->context ? p->context : "",
 		 p->context ? ": " : "", p->problem ? p->problem : "no YAML");

@@ -23,8 +23,8 @@ struct limits {
 
 /* 10 s: senders allow 2 to 60 s for everything, most of them 60; a satellite link needs about 3 for a
  * handshake. The four together stay below the 60 s after which any sender has given up.
- * 2 s, 64 KiB: a few round trips for what the client sent beyond its request, so that our closing does not
- * destroy the answer.
+ * 2 s, 256 KiB: a few round trips for what the client sends on while we have answered already, so that our
+ * closing does not destroy the answer: a request of 100 KB is refused after its first 16.
  * 5 s, 1 s: a restart should be quick; a connection waits for its first bytes a round trip, not a second.
  * 16384, 4096: 16 MiB of silent connections, 160 MiB of engines at about 40 KiB. An honest client is gone
  * within a second: at the limit, the oldest connection is the least likely one to be honest. */
@@ -34,7 +34,7 @@ struct limits {
 		.request_timeout_ms = 10000, \
 		.write_timeout_ms = 10000, \
 		.linger_timeout_ms = 2000, \
-		.linger_max_bytes = 65536, \
+		.linger_max_bytes = 262144, \
 		.drain_timeout_ms = 5000, \
 		.drain_idle_ms = 1000, \
 		.conn_max_count = 16384, \

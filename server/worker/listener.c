@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,11 +71,12 @@ static void on_pause_over(uv_timer_t *timer)
 	set_polling(timer->data, true);
 }
 
-static void rest_for_a_while(struct listeners *l)
+/* rest_for_a_while: error is libuv's code. */
+static void rest_for_a_while(struct listeners *l, int error)
 {
 	metric_add(M_ACCEPT_FAILURES, 1);
 	if (!l->is_pause_logged) /* once, until it works again */
-		log_warn("worker.accept", "error=%s retry_ms=%d", LOG_QUOTE(span_of(strerror(errno))),
+		log_warn("worker.accept", "error=%s retry_ms=%d", LOG_QUOTE(span_of(uv_strerror(error))),
 			 PAUSE_MS);
 	l->is_pause_logged = true;
 	set_polling(l, false);
@@ -87,8 +87,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct listener *li = poll->data;
 	(void)events;
-	if (status != 0 || accept_queued(li, ACCEPTS_PER_TURN_COUNT) == ACCEPTED_FAILED)
-		rest_for_a_while(li->all);
+	if (status != 0)
+		rest_for_a_while(li->all, status);
+	else if (accept_queued(li, ACCEPTS_PER_TURN_COUNT) == ACCEPTED_FAILED)
+		rest_for_a_while(li->all, uv_translate_sys_error(errno));
 }
 
 static int listener_open(struct listener *li, uv_loop_t *loop, int fd, struct err *err)
