@@ -28,7 +28,7 @@ ifdef SAN
 FUZZER := $(if $(FUZZING),-fsanitize=fuzzer-no-link)
 OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(FUZZER)
 LDFLAGS_SAN := -fsanitize=address,undefined
-MBEDTLS_EXTRA_CFLAGS := -fsanitize=address,undefined -U_FORTIFY_SOURCE -g
+MBEDTLS_EXTRA_CFLAGS := -fsanitize=address,undefined $(FUZZER) -U_FORTIFY_SOURCE -g
 else
 OPTIMISE := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif

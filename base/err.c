@@ -45,15 +45,18 @@ int err_errno(struct err *e, int errnum, const char *fmt, ...)
 
 int err_wrap(struct err *e, const char *fmt, ...)
 {
+	char prefix[ERR_TEXT_BYTES / 2]; /* the detail behind it matters more */
 	if (!e)
 		return 0;
-	char old[ERR_TEXT_BYTES];
-	memcpy(old, e->text, sizeof old);
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+	int n = vsnprintf(prefix, sizeof prefix - 2, fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof e->text)
-		(void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s", ERR_TEXT_BYTES - 3, old);
+	size_t len = n < 0 ? 0 : (size_t)n < sizeof prefix - 2 ? (size_t)n : sizeof prefix - 3;
+	memcpy(prefix + len, ": ", 2);
+	len += 2;
+	memmove(e->text + len, e->text, sizeof e->text - len);
+	memcpy(e->text, prefix, len);
+	e->text[sizeof e->text - 1] = '\0';
 	return e->code;
 }

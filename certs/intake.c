@@ -22,6 +22,8 @@ struct visit {
 	struct pem_file file;
 	struct buf row;
 	size_t good_count; /* pairs valid now that it holds */
+	bool is_expired;      /* a pair in it is */
+	size_t carried_count; /* pairs that it held before, and has no better ones for */
 };
 
 static int out_of_memory(struct err *err)
@@ -155,6 +157,7 @@ static int store_pair(struct visit *v, const struct chain *c, struct err *err)
 	if (rc)
 		return rc;
 	v->good_count += c->not_before_unix_s <= k->now_unix_s && k->now_unix_s <= c->not_after_unix_s;
+	v->is_expired = v->is_expired || k->now_unix_s > c->not_after_unix_s;
 	bool is_new = pairs_get(k->store, c->id, &old) != 0;
 	/* a file that is cut off may have lost issuers that the pair has */
 	if (v->file.bad_block_count && !is_new && c->cert_count <= old.cert_count)
@@ -209,8 +212,17 @@ static int carry_on(struct visit *v, struct span old_items, struct err *err)
 		item.kind = SEEN_CARRIED;
 		item.text = (struct span){NULL, 0};
 		rc = add_item(v, &item, err);
+		v->carried_count++;
 	}
 	return rc;
+}
+
+/* An expired replacement may be swept at once: its owner must be told all the same. */
+static int tell_of_relapse(struct visit *v, struct err *err)
+{
+	if (!v->is_expired || v->carried_count == 0)
+		return 0;
+	return add_text(v, true, "the certificate in it has expired; the one that it held before goes on being served", err);
 }
 
 static int store_row(struct visit *v, struct err *err)
@@ -219,6 +231,8 @@ static int store_row(struct visit *v, struct err *err)
 	struct file_id unused;
 	if (seen_get(v->k->store, v->path, &old) == 0 && seen_open(old, &unused, &old_items) == 0) {
 		int rc = v->good_count ? 0 : carry_on(v, old_items, err);
+		if (rc == 0)
+			rc = tell_of_relapse(v, err);
 		if (rc || span_is(old, buf_span(&v->row)))
 			return rc;
 	}

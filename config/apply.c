@@ -34,6 +34,17 @@ int apply_load_settings(struct db *store, struct settings *out, struct err *err)
 	return rc ? err_set(err, rc, "store: no settings") : 0;
 }
 
+bool apply_knows_file(struct db *store, const char *path)
+{
+	struct db_txn *txn;
+	struct span value;
+	if (db_begin_read(store, &txn, NULL) != 0)
+		return false;
+	bool is_there = db_get(txn, DB_FILES, span_of(path), &value) == 0;
+	db_end(txn);
+	return is_there;
+}
+
 static int add_cert_path(struct text_list *list, struct span value)
 {
 	struct spec spec;

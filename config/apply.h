@@ -42,6 +42,9 @@ int apply_read(struct db *store, const char *main_path, struct load *out, struct
 /* apply_load_settings: the last good server settings. ERR_NOENT when there are none. settings_deinit them. */
 int apply_load_settings(struct db *store, struct settings *out, struct err *err);
 
+/* apply_knows_file: was the store made from that file, among others? */
+bool apply_knows_file(struct db *store, const char *path);
+
 /* apply_add_cert_paths: the `cert` keys of domains, each once, behind what list holds. */
 int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *err);
 

@@ -78,11 +78,13 @@ static int add_target_folder(struct load *l, const char *path)
 	return rc;
 }
 
-/* A file that is not there (any more) is left out: ERR_NOENT. */
+/* A file that is not there (any more) is left out: ERR_NOENT. So is one that the store has no key for: ERR_RANGE. */
 static int add_file(struct walk *w, const char *path, bool is_main, struct err *err)
 {
 	struct file_id id;
 	struct err why = {0};
+	if (strlen(path) > DB_KEY_MAX_BYTES)
+		return err_set(err, ERR_RANGE, "%.60s…: a path has at most %d bytes", path, DB_KEY_MAX_BYTES);
 	int id_rc = file_identify(path, &id, &why);
 	if (id_rc == ERR_NOENT)
 		return err_set(err, ERR_NOENT, "%s", why.text);
@@ -95,13 +97,6 @@ static int add_file(struct walk *w, const char *path, bool is_main, struct err *
 	f->is_main = is_main;
 	if (id_rc == 0)
 		f->id = id;
-	if (strlen(path) > DB_KEY_MAX_BYTES) {
-		f->is_read = true;
-		if (source_init(&f->source, path, is_main) != 0)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		source_fail(&f->source, "the path is too long", NULL);
-		return 0;
-	}
 	if (id_rc == 0 && w->is_known && w->is_known(w->ctx, path, &id))
 		return 0;
 	return read_source(f, err);
@@ -116,21 +111,27 @@ static struct span fixed_folder(const char *pattern)
 	return (struct span){pattern, wild > 1 ? wild - 1 : 1};
 }
 
+/* at: NULL when the pattern comes from the store: its place is not known. */
+static void report(struct walk *w, const struct include *at, const char *text, const char *hint)
+{
+	if (!at)
+		return;
+	struct source *s = &w->out->files[0].source;
+	struct problem p = {
+		.severity = PROBLEM_ERROR,
+		.code = "E18",
+		.file = s->path,
+		.line = at->line,
+		.column = at->column,
+		.text = (char *)(uintptr_t)text,
+		.hint = (char *)(uintptr_t)hint,
+	};
+	problem_add(&s->problems, &p, (struct span){NULL, 0});
+}
+
 static int lose_pattern(struct walk *w, const char *pattern, const struct include *at, const char *text, const char *hint)
 {
-	if (at) {
-		struct source *s = &w->out->files[0].source;
-		struct problem p = {
-			.severity = PROBLEM_ERROR,
-			.code = "E18",
-			.file = s->path,
-			.line = at->line,
-			.column = at->column,
-			.text = (char *)(uintptr_t)text,
-			.hint = (char *)(uintptr_t)hint,
-		};
-		problem_add(&s->problems, &p, (struct span){NULL, 0});
-	}
+	report(w, at, text, hint);
 	return text_list_add(&w->out->lost, span_of(pattern));
 }
 
@@ -142,7 +143,22 @@ static bool is_folder(struct span dir)
 	       S_ISDIR(st.st_mode);
 }
 
-/* at: NULL when the pattern comes from the store: its place is not known. */
+/* One file that a pattern matched. */
+static int follow_to(struct walk *w, const char *path, const struct include *at, struct err *err)
+{
+	struct err why = {0};
+	if (add_folder(w->out, folder_of(path)) != 0)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = add_file(w, path, false, &why);
+	if (rc == ERR_RANGE) {
+		report(w, at, why.text, NULL);
+		return 0;
+	}
+	if (rc == ERR_NOENT) /* gone since the folder was read, or a dangling link */
+		return 0;
+	return rc ? err_set(err, rc, "%s", why.text) : 0;
+}
+
 static int follow(struct walk *w, const char *pattern, const struct include *at, struct err *err)
 {
 	char text[PROBLEM_TEXT_BYTES];
@@ -163,13 +179,8 @@ static int follow(struct walk *w, const char *pattern, const struct include *at,
 		(void)snprintf(text, sizeof text, "include: there is no file %.500s", pattern);
 		rc = lose_pattern(w, pattern, at, text, NULL);
 	}
-	for (size_t i = 0; rc == 0 && glob_rc == 0 && i < g.gl_pathc; i++) {
-		rc = add_folder(w->out, folder_of(g.gl_pathv[i]));
-		if (rc == 0)
-			rc = add_file(w, g.gl_pathv[i], false, err);
-		if (rc == ERR_NOENT) /* gone since the folder was read, or a dangling link */
-			rc = 0;
-	}
+	for (size_t i = 0; rc == 0 && glob_rc == 0 && i < g.gl_pathc; i++)
+		rc = follow_to(w, g.gl_pathv[i], at, err);
 	globfree(&g);
 	return rc;
 }

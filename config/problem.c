@@ -72,9 +72,8 @@ void problem_add(struct problem_list *l, const struct problem *p, struct span do
 	l->warning_count += p->severity == PROBLEM_WARNING;
 }
 
-static int compare(const void *va, const void *vb)
+int problem_compare(const struct problem *a, const struct problem *b)
 {
-	const struct problem *a = va, *b = vb;
 	int c = strcmp(a->file, b->file);
 	if (c == 0)
 		c = (a->line > b->line) - (a->line < b->line);
@@ -85,6 +84,11 @@ static int compare(const void *va, const void *vb)
 	return c ? c : strcmp(a->text, b->text);
 }
 
+static int compare(const void *a, const void *b)
+{
+	return problem_compare(a, b);
+}
+
 void problem_sort(struct problem_list *l)
 {
 	if (l->count < 2)
@@ -93,7 +97,7 @@ void problem_sort(struct problem_list *l)
 	size_t kept = 1;
 	for (size_t i = 1; i < l->count; i++) {
 		struct problem *p = &l->items[i];
-		if (compare(&l->items[kept - 1], p) != 0) {
+		if (problem_compare(&l->items[kept - 1], p) != 0) {
 			l->items[kept++] = *p;
 			continue;
 		}

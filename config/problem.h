@@ -38,6 +38,9 @@ void problem_list_deinit(struct problem_list *l);
 /* problem_add: copies everything. domain may be empty, hint NULL. */
 void problem_add(struct problem_list *l, const struct problem *p, struct span domain);
 
+/* problem_compare: the order of problem_sort: <0, 0, >0. */
+int problem_compare(const struct problem *a, const struct problem *b);
+
 /* problem_sort: by file name, line, column; equal ones are made one. */
 void problem_sort(struct problem_list *l);
 

@@ -25,6 +25,8 @@ struct reading {
 	uint64_t keys_seen;  /* bit per row of keys_table */
 	unsigned words_seen; /* bit per word of top_words */
 	const struct key *key;
+	size_t key_errors;   /* errors within top keys that were made out, … */
+	size_t entry_errors; /* … and within entries: any other one means that a key or an entry is missing */
 };
 
 #define error_at(y, code, at, hint, ...) yaml_problem(y, PROBLEM_ERROR, code, at, hint, __VA_ARGS__)
@@ -53,9 +55,11 @@ static int read_domain(struct yaml *y, const struct yaml_key *key, void *ctx)
 		return yaml_skip(y);
 	}
 	struct entry_ctx entry = {&r->out->domains, name_span(&name), key->at};
+	size_t errors_before = yaml_error_count(y);
 	yaml_set_domain(y, name_span(&name));
 	int rc = spec_read(y, KEY_DOMAIN, key->at, r->base_dir, add_entry, &entry);
 	yaml_set_domain(y, (struct span){NULL, 0});
+	r->entry_errors += yaml_error_count(y) - errors_before;
 	return rc;
 }
 
@@ -68,7 +72,10 @@ static int read_policy(struct yaml *y, const struct yaml_key *key, void *ctx)
 		return yaml_skip(y);
 	}
 	struct entry_ctx entry = {&r->out->policies, name, key->at};
-	return spec_read(y, KEY_POLICY, key->at, r->base_dir, add_entry, &entry);
+	size_t errors_before = yaml_error_count(y);
+	int rc = spec_read(y, KEY_POLICY, key->at, r->base_dir, add_entry, &entry);
+	r->entry_errors += yaml_error_count(y) - errors_before;
+	return rc;
 }
 
 static int take_defaults(void *ctx, const struct spec *spec, bool is_refused)
@@ -137,7 +144,6 @@ static int add_include(struct yaml *y, struct span text, struct place at, void *
 	struct source *s = ((struct reading *)ctx)->out;
 	if (text.len == 0 || text.len > INCLUDE_MAX_BYTES || value_has_control(text)) {
 		error_at(y, "E17", at, NULL, "include: %s is no path", LOG_QUOTE(text));
-		s->has_include_errors = true;
 		return 0;
 	}
 	struct include *items = reallocarray(s->includes, s->include_count + 1, sizeof *items);
@@ -151,6 +157,15 @@ static int add_include(struct yaml *y, struct span text, struct place at, void *
 	return 0;
 }
 
+static int read_entries(struct yaml *y, yaml_pair_fn *fn, struct reading *r)
+{
+	size_t errors_before = yaml_error_count(y) - r->entry_errors;
+	int rc = yaml_mapping(y, fn, r);
+	if (yaml_error_count(y) - r->entry_errors != errors_before) /* of no entry that was made out */
+		r->out->has_gaps = true;
+	return rc;
+}
+
 static int read_top_word(struct yaml *y, const struct yaml_key *key, struct reading *r, enum top_word word)
 {
 	/* an empty value is what half a file looks like: it must not remove every tenant */
@@ -160,12 +175,19 @@ static int read_top_word(struct yaml *y, const struct yaml_key *key, struct read
 		return yaml_refuse(y, "E16", "write `{}` if there are none, or take the key out",
 				   yaml_is_null(y) ? "the value is empty" : "a mapping is wanted here");
 	}
+	size_t errors_before = yaml_error_count(y);
+	int rc;
 	switch (word) {
-	case TOP_DOMAINS: return yaml_mapping(y, read_domain, r);
-	case TOP_POLICIES: return yaml_mapping(y, read_policy, r);
-	case TOP_INCLUDE: return yaml_list(y, key->text, add_include, r);
-	default: return spec_read(y, KEY_DEFAULTS, key->at, r->base_dir, take_defaults, r->out);
+	case TOP_DOMAINS: rc = read_entries(y, read_domain, r); break;
+	case TOP_POLICIES: rc = read_entries(y, read_policy, r); break;
+	case TOP_INCLUDE:
+		rc = yaml_list(y, key->text, add_include, r);
+		r->out->has_include_errors = yaml_error_count(y) != errors_before;
+		break;
+	default: rc = spec_read(y, KEY_DEFAULTS, key->at, r->base_dir, take_defaults, r->out);
 	}
+	r->key_errors += yaml_error_count(y) - errors_before;
+	return rc;
 }
 
 static bool is_main_only(struct span name)
@@ -184,7 +206,7 @@ static int read_server_key(struct yaml *y, const struct yaml_key *key, struct re
 		rc = read_setting(y, key, k, r);
 	} else if (!keys_is_section(name, KEY_SERVER)) {
 		spec_read_unknown(y, key, "", KEY_SERVER, top_words);
-		rc = yaml_skip(y);
+		return yaml_skip(y);
 	} else if (yaml_is_null(y)) {
 		rc = 0; /* all its keys are commented out */
 	} else if (!yaml_is_mapping(y)) {
@@ -196,6 +218,7 @@ static int read_server_key(struct yaml *y, const struct yaml_key *key, struct re
 	}
 	if (yaml_error_count(y) != errors_before)
 		r->out->has_settings_errors = true;
+	r->key_errors += yaml_error_count(y) - errors_before;
 	return rc;
 }
 
@@ -311,6 +334,8 @@ int source_parse(struct source *s, struct span bytes)
 	s->has_last_line_end = bytes.len && bytes.p[bytes.len - 1] == '\n';
 	int rc = yaml_read(bytes, s->path, &s->problems, read_root, &r);
 	free(r.base_dir);
+	if (s->problems.error_count != r.key_errors)
+		s->has_gaps = s->has_settings_errors = true;
 	spec_list_finish(&s->policies, on_policy_twice, s);
 	spec_list_finish(&s->domains, on_domain_twice, s);
 	s->is_broken = s->is_broken || rc != 0;

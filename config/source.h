@@ -30,6 +30,7 @@ struct source {
 	bool has_settings_errors;  /* main: a mistake among the server keys: keep the settings in force */
 	bool has_refused_defaults; /* main: keep the defaults in force */
 	bool has_include_errors;   /* main */
+	bool has_gaps;             /* a key or an entry could not be made out: what is missing is not gone */
 	bool has_last_line_end;    /* the last byte is a line end */
 	struct settings settings;  /* main: what was read, defaults included; when broken: up to the mistake */
 	struct buf defaults;       /* main: spec_encode's form; empty when there are none */

@@ -100,6 +100,9 @@ static int fall_back(struct serve *s, struct err *err)
 	char *path = file_join(s->state_dir, "store");
 	int rc = path && is_folder(s->state_dir, "store") ? db_open(&store, path, DB_STORE, false, err) : ERR_NOENT;
 	free(path);
+	/* state_dir may stand behind the mistake: another server's store is not ours to serve */
+	if (rc == 0 && !apply_knows_file(store, s->config_path))
+		rc = ERR_NOENT;
 	if (rc == 0) {
 		rc = apply_load_settings(store, &stored, err);
 		if (rc == 0) {

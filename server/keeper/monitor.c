@@ -146,6 +146,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
 	}
 }
 
+static struct client *oldest(const struct monitor *m)
+{
+	struct client *c = m->clients;
+	while (c->next)
+		c = c->next;
+	return c;
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
 	struct monitor *m = listener->data;
@@ -166,7 +174,9 @@ static void on_connection(uv_stream_t *listener, int status)
 	(void)uv_tcp_init(listener->loop, &c->tcp);
 	(void)uv_timer_init(listener->loop, &c->timer);
 	c->tcp.data = c->timer.data = c;
-	if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || m->open_count > OPEN_MAX ||
+	if (m->open_count > OPEN_MAX)
+		close_client(oldest(m)); /* silent ones must not keep a probe out */
+	if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 ||
 	    uv_timer_start(&c->timer, on_timeout, TIMEOUT_MS, 0) != 0 ||
 	    uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0)
 		close_client(c);

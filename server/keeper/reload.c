@@ -6,7 +6,6 @@
 #include "../../base/err.h"
 #include "../../base/log.h"
 #include "../../base/metric.h"
-#include "../../base/sha256.h"
 #include "../../certs/import.h"
 #include "../../config/apply.h"
 #include "../../config/keys.h"
@@ -176,29 +175,32 @@ static void on_dir(void *ctx, const char *dir, bool is_linked)
 		pass->is_short_of_memory = true;
 }
 
-static void digest_problems(const struct problem_list *l, uint8_t out[SHA256_BYTES])
+/* Is p among the sorted items of l from *at on? Moves *at along. */
+static bool was_told(const struct problem_list *l, size_t *at, const struct problem *p)
 {
-	struct buf text;
-	buf_init(&text, SIZE_MAX / 2);
-	for (size_t i = 0; i < l->count; i++)
-		(void)buf_printf(&text, "%s %s\n", l->items[i].file, l->items[i].text);
-	sha256_of(buf_span(&text), out);
-	buf_deinit(&text);
+	int c = 1;
+	while (*at < l->count && (c = problem_compare(&l->items[*at], p)) < 0)
+		(*at)++;
+	return *at < l->count && c == 0;
 }
 
-static void tell_cert_problems(struct reload *r, const struct problem_list *l)
+/* What the last pass did not say. take: becomes the list to compare the next pass with. */
+static void tell_cert_problems(struct reload *r, struct problem_list *take)
 {
-	uint8_t digest[SHA256_BYTES];
-	digest_problems(l, digest);
-	if (r->told_count == l->count && memcmp(digest, r->told_digest, sizeof digest) == 0)
-		return;
-	memcpy(r->told_digest, digest, sizeof digest);
-	r->told_count = l->count;
-	for (size_t i = 0; i < l->count && i < TOLD_MAX; i++)
-		log_write(l->items[i].severity == PROBLEM_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "certs.problem",
-			  "path=%s text=%s", log_quote(span_of(l->items[i].file)).text, LOG_QUOTE(span_of(l->items[i].text)));
-	if (l->count > TOLD_MAX)
-		log_warn("certs.problem", "text=\"and %zu more\"", l->count - TOLD_MAX);
+	size_t at = 0, count = 0;
+	problem_sort(take);
+	for (size_t i = 0; i < take->count; i++) {
+		const struct problem *p = &take->items[i];
+		if (was_told(&r->told, &at, p) || count++ >= TOLD_MAX)
+			continue;
+		log_write(p->severity == PROBLEM_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "certs.problem", "path=%s text=%s",
+			  log_quote(span_of(p->file)).text, LOG_QUOTE(span_of(p->text)));
+	}
+	if (count > TOLD_MAX)
+		log_warn("certs.problem", "text=\"and %zu more\"", count - TOLD_MAX);
+	problem_list_deinit(&r->told);
+	r->told = *take;
+	*take = (struct problem_list){0};
 }
 
 int reload_certs(struct reload *r)
@@ -236,6 +238,7 @@ int reload_certs(struct reload *r)
 
 void reload_deinit(struct reload *r)
 {
+	problem_list_deinit(&r->told);
 	text_list_deinit(&r->cert_paths);
 	settings_deinit(&r->at_start);
 	*r = (struct reload){0};

@@ -2,6 +2,7 @@
 #ifndef KEEPER_RELOAD_H
 #define KEEPER_RELOAD_H
 
+#include "../../config/problem.h"
 #include "../../config/settings.h"
 
 #include <stdbool.h>
@@ -25,8 +26,7 @@ struct reload {
 	uint64_t told_restart;       /* bit per row of keys_table: said to want a restart */
 	size_t domain_count, error_count;
 	bool is_main_missing;       /* said already */
-	size_t told_count;          /* certificate problems that were logged at the last pass */
-	uint8_t told_digest[32];
+	struct problem_list told;    /* certificate problems of the last pass, sorted */
 };
 
 /* reload_config: reads what changed, commits, logs. *out_retry_ms: not 0: come again. Returns 0 or ERR_ (logged; what was

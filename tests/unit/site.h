@@ -13,6 +13,7 @@
 #include "store_dir.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 #define SITE_MAIN "main.yaml"
@@ -64,7 +65,8 @@ static inline void site_write(struct site *s, const char *name, const char *text
 	(void)snprintf(scratch, sizeof scratch, ".old.%u", s->write_count++);
 	site_path(s, scratch, old);
 	site_path(s, name, path);
-	(void)link(path, old);
+	if (link(path, old) != 0 && errno != ENOENT)
+		fail_msg("cannot link %s", path);
 	site_put_bytes(fresh, text, O_EXCL);
 	if (rename(fresh, path) != 0)
 		fail_msg("cannot rename to %s", path);

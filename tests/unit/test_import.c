@@ -517,7 +517,8 @@ static const struct {
 	 "take P-256, or RSA with 2048\n"},
 	{__LINE__, "p384.pem",
 	 "E:rsa.pem: certificate for " HOST ": no private key for it was found under certs.paths\n"},
-	{__LINE__, "expired.pem int1.pem", ""}, /* swept at once: something better covers it */
+	{__LINE__, "expired.pem int1.pem", /* its pair is swept at once: something better covers it */
+	 "E:rsa.pem: the certificate in it has expired; the one that it held before goes on being served\n"},
 	{__LINE__, "ed25519.pem",
 	 "E:rsa.pem: 1 of its PEM blocks cannot be used: block 1 (CERTIFICATE): a kind of key or "
 	 "signature that the TLS library cannot use, as Ed25519; take P-256\n"},
