@@ -160,6 +160,7 @@ install: all
 	install -D -m 755 -s $(O)/mta-sts-server $(DESTDIR)$(PREFIX)/sbin/mta-sts-server
 	install -D -m 644 packaging/man/mta-sts-server.8 $(DESTDIR)$(PREFIX)/share/man/man8/mta-sts-server.8
 	install -D -m 644 packaging/man/mta-sts-server.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/mta-sts-server.yaml.5
+	install -D -m 644 packaging/systemd/mta-sts-server.service $(DESTDIR)$(PREFIX)/lib/systemd/system/mta-sts-server.service
 	install -D -m 644 mta-sts-server.yaml $(DESTDIR)$(PREFIX)/share/doc/mta-sts-server/mta-sts-server.yaml
 
 clean:

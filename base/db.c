@@ -137,12 +137,15 @@ static int reserve_lock_file(const char *dir, mode_t mode)
 	if (fd < 0)
 		return errno;
 	int rc = posix_fallocate(fd, 0, bytes);
+	if (rc == 0)
+		(void)fchmod(fd, mode); /* the umask may have taken the group's right; another's file stays as it is */
 	return close(fd) == 0 ? rc : rc ? rc : errno;
 }
 
 static int open_env(struct db *db, const char *dir, bool write)
 {
 	const mode_t mode = db->kind == DB_KEYRING ? 0600 : 0640;
+	const mode_t lock_mode = db->kind == DB_KEYRING ? 0600 : 0660; /* a reader writes its slot there */
 	int rc = mdb_env_create(&db->env);
 	if (rc)
 		return rc;
@@ -152,7 +155,7 @@ static int open_env(struct db *db, const char *dir, bool write)
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(db->env, READERS_MAX);
 	if (rc == 0 && write)
-		rc = reserve_lock_file(dir, mode);
+		rc = reserve_lock_file(dir, lock_mode);
 	/* NOTLS: a read transaction belongs to its handle, so that a process may have several */
 	if (rc == 0)
 		rc = mdb_env_open(db->env, dir, MDB_NOTLS | (write ? 0u : MDB_RDONLY), mode);

@@ -25,7 +25,7 @@ enum db_table {
 	DB_FILES,     /* YAML files that were read: path -> stat identity, number */
 	DB_POLICIES,  /* named policies: name -> spec */
 	DB_SPECS,     /* what the operator wrote for a domain: domain -> spec */
-	DB_FILE_OF,   /* file number + domain -> nothing: which domains a file holds */
+	DB_FILE_OF,   /* file number + domain or policy -> nothing: what a file holds */
 	DB_DOMAINS,   /* what is served: domain -> row */
 	DB_WITHDRAWN, /* date + domain -> nothing: when a withdrawn row goes */
 	DB_BODIES,    /* policy bodies: SHA-256 -> reference count + bytes */

@@ -33,4 +33,15 @@ static inline int span_compare(struct span a, struct span b)
 	return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
+/* span_take_text: the bytes up to the first NUL, taken off rest together with it. False when there is none. */
+static inline bool span_take_text(struct span *rest, struct span *out)
+{
+	const char *end = rest->len ? (const char *)memchr(rest->p, '\0', rest->len) : NULL;
+	if (!end)
+		return false;
+	*out = (struct span){rest->p, (size_t)(end - rest->p)};
+	*rest = (struct span){end + 1, rest->len - out->len - 1};
+	return true;
+}
+
 #endif

@@ -74,6 +74,8 @@ int keys_render_sample(struct buf *out)
 
 /* --- the manual ----------------------------------------------------------------------------------------------------------- */
 
+enum { MANUAL_COLUMNS = 72 }; /* room for escapes */
+
 static void add_scopes(struct buf *out, unsigned scopes)
 {
 	static const struct {
@@ -90,23 +92,43 @@ static void add_scopes(struct buf *out, unsigned scopes)
 }
 
 /* A word that begins a line with "." or "'" would be a macro; none of ours does, but "\" starts an escape. */
-static void add_escaped(struct buf *out, const char *text)
+static void add_escaped(struct buf *out, struct span text)
 {
-	for (; *text; text++) {
-		if (*text == '\\')
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.p[i] == '\\')
 			(void)buf_add_text(out, "\\e");
-		else if (*text == '-')
+		else if (text.p[i] == '-')
 			(void)buf_add_text(out, "\\-");
 		else
-			(void)buf_add_char(out, *text);
+			(void)buf_add_char(out, text.p[i]);
 	}
+}
+
+/* As mandoc -T lint wants it: a new line for a new sentence, and none of more than 80 bytes. */
+static void add_prose(struct buf *out, const char *text)
+{
+	size_t column = 0;
+	bool is_sentence_over = false;
+	while (*text) {
+		size_t len = strcspn(text, " ");
+		if (column) {
+			bool breaks = is_sentence_over || column + 1 + len > MANUAL_COLUMNS;
+			(void)buf_add_char(out, breaks ? '\n' : ' ');
+			column = breaks ? 0 : column + 1;
+		}
+		add_escaped(out, (struct span){text, len});
+		column += len;
+		is_sentence_over = len && text[len - 1] == '.';
+		text += len;
+		text += *text == ' ';
+	}
+	(void)buf_add_char(out, '\n');
 }
 
 static void add_manual_key(struct buf *out, const struct key *k)
 {
 	(void)buf_printf(out, ".It Ic %s\n", k->path);
-	add_escaped(out, k->help);
-	(void)buf_add_char(out, '\n');
+	add_prose(out, k->help);
 	if (!(k->scopes & KEY_SERVER)) {
 		(void)buf_add_text(out, "In ");
 		add_scopes(out, k->scopes);
@@ -117,7 +139,7 @@ static void add_manual_key(struct buf *out, const struct key *k)
 				 k->unit ? k->unit : "");
 	if (k->def) {
 		(void)buf_add_text(out, "Default: ");
-		add_escaped(out, k->def);
+		add_escaped(out, span_of(k->def));
 		(void)buf_add_text(out, ".\n");
 	}
 	if (k->reload == KEY_RESTART)

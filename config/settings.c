@@ -33,3 +33,11 @@ void text_list_deinit(struct text_list *l)
 	free(l->items);
 	*l = (struct text_list){0};
 }
+
+bool text_list_is_same(const struct text_list *a, const struct text_list *b)
+{
+	bool is_same = a->count == b->count;
+	for (size_t i = 0; is_same && i < a->count; i++)
+		is_same = strcmp(a->items[i], b->items[i]) == 0;
+	return is_same;
+}

@@ -4,6 +4,7 @@
 
 #include "../base/span.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct settings {
 
 int text_list_add(struct text_list *l, struct span text); /* 0 or ERR_NOMEM */
 void text_list_deinit(struct text_list *l);
+bool text_list_is_same(const struct text_list *a, const struct text_list *b);
 
 /* text_set: replaces *to. 0 or ERR_NOMEM. */
 int text_set(char **to, struct span text);

@@ -92,16 +92,6 @@ int settings_encode(const struct settings *s, struct buf *out)
 	return out->failed;
 }
 
-static bool take_text(struct span *rest, struct span *out)
-{
-	const char *end = rest->len ? memchr(rest->p, '\0', rest->len) : NULL;
-	if (!end)
-		return false;
-	*out = (struct span){rest->p, (size_t)(end - rest->p)};
-	*rest = (struct span){end + 1, rest->len - out->len - 1};
-	return true;
-}
-
 static int decode_one(struct settings *s, const struct key *k, struct span value)
 {
 	switch (shape_of(k->type)) {
@@ -117,7 +107,7 @@ int settings_decode(struct span stored, struct settings *s)
 	*s = (struct settings){0};
 	struct span path, value;
 	while (stored.len) {
-		if (!take_text(&stored, &path) || !take_text(&stored, &value))
+		if (!span_take_text(&stored, &path) || !span_take_text(&stored, &value))
 			return ERR_PARSE;
 		const struct key *k = keys_find(path, KEY_SERVER);
 		int rc = k ? decode_one(s, k, value) : 0;
@@ -140,9 +130,5 @@ bool settings_is_same(const struct settings *a, const struct settings *b, const 
 	case SHAPE_TEXT: return is_same_text(*(char *const *)x, *(char *const *)y);
 	case SHAPE_LIST: break;
 	}
-	const struct text_list *l = x, *m = y;
-	bool is_same = l->count == m->count;
-	for (size_t i = 0; is_same && i < l->count; i++)
-		is_same = strcmp(l->items[i], m->items[i]) == 0;
-	return is_same;
+	return text_list_is_same(x, y);
 }

@@ -39,11 +39,12 @@ static void add_text(struct listing *l, const struct pair *p)
 {
 	char date[CLOCK_ISO_BYTES];
 	struct span source = p->source.len ? p->source : SPAN_LIT("this server itself");
-	clock_render_iso(p->not_after_unix_s, date);
+	bool is_early = p->not_before_unix_s > l->now_unix_s;
+	clock_render_iso(is_early ? p->not_before_unix_s : p->not_after_unix_s, date);
 	l->name_count = 0;
 	pairs_name_each(p->names, add_name_text, l);
-	(void)buf_printf(&l->out, "\n  %s until %s, %s %u bit, %zu certificate%s in the chain%s\n  issuer %.*s\n  from   %.*s\n",
-			 validity(p, l->now_unix_s), date, pkey_type_name(p->key_type), p->key_bits, p->cert_count,
+	(void)buf_printf(&l->out, "\n  %s %s, %s %u bit, %zu certificate%s in the chain%s\n  issuer %.*s\n  from   %.*s\n",
+			 is_early ? "valid only from" : p->not_after_unix_s < l->now_unix_s ? "expired on" : "valid until", date, pkey_type_name(p->key_type), p->key_bits, p->cert_count,
 			 p->cert_count == 1 ? "" : "s", p->is_self_signed ? ", self-signed" : "", SPAN_ARG(p->issuer),
 			 SPAN_ARG(source));
 }

@@ -11,8 +11,9 @@
 #include "../keeper/state_dir.h"
 #include "../keeper/workers.h"
 
+#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 static void take_settings(struct source *s, struct settings *out)
 {
@@ -50,9 +51,10 @@ static int open_store(struct context *c, struct err *err)
 	char *path = file_join(c->state_dir, "store");
 	if (!path)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	int rc = access(path, F_OK) == 0 ? db_open(&c->store, path, DB_STORE, false, err) : 0;
+	struct stat st;
+	int rc = stat(path, &st) == 0 ? db_open(&c->store, path, DB_STORE, false, err) : err_errno(err, errno, "%s", path);
 	free(path);
-	if (rc == ERR_NOENT) /* made, but nothing in it yet */
+	if (rc == ERR_NOENT) /* nothing was served from there yet */
 		return 0;
 	if (rc == ERR_PERM)
 		(void)err_wrap(err, "run this as root or as the server's user");

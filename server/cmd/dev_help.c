@@ -3,6 +3,7 @@
 #include "../../base/db.h"
 #include "../../base/span.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,20 +25,19 @@ static void find_example(struct db *store, char *out, size_t cap)
 /* This program as the user would type it. */
 static void find_program(char *out, size_t cap)
 {
-	char cwd[4096];
-	ssize_t n = readlink("/proc/self/exe", out, cap - 1);
-	out[n > 0 ? n : 0] = '\0';
+	char cwd[4096], path[4096]; /* PATH_MAX */
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+	path[n > 0 ? n : 0] = '\0';
 	size_t len = getcwd(cwd, sizeof cwd) ? strlen(cwd) : 0;
-	if (len && strncmp(out, cwd, len) == 0 && out[len] == '/')
-		memmove(out, out + len + 1, strlen(out + len + 1) + 1);
-	else if (n <= 0)
-		(void)snprintf(out, cap, "mta-sts-server");
+	bool is_below = len && strncmp(path, cwd, len) == 0 && path[len] == '/';
+	const char *rest = is_below ? path + len + 1 : path;
+	(void)snprintf(out, cap, "%s%s", strchr(rest, '/') ? "" : "./", n > 0 ? rest : "mta-sts-server");
 }
 
 void dev_help_print(struct db *store, const char *config_path, const char *state_dir, const char *ca_path,
 		    const char *listen)
 {
-	char domain[256], program[4096], address[64];
+	char domain[256], program[4200], address[64];
 	find_example(store, domain, sizeof domain);
 	find_program(program, sizeof program);
 	(void)snprintf(address, sizeof address, "%.*s", (int)strcspn(listen, ","), listen);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 enum { WORD_STATE_DIR, WORD_SLOT, WORD_LISTEN_COUNT, WORD_KEEPER_PID, WORD_COUNT };
 
@@ -21,6 +22,7 @@ static int run(const struct cmd_options *o)
 	};
 	(void)snprintf(who, sizeof who, "worker %zu", args.slot);
 	log_init(who, LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_NAME, "mta-sts-worker"); /* for ps and ss, which would say "exe" */
 	int rc = worker_run(&args, &err);
 	if (rc)
 		log_error("worker.failed", "text=%s", LOG_QUOTE(span_of(err.text)));

@@ -3,6 +3,7 @@
 #include "../../base/err.h"
 #include "../../base/log.h"
 #include "../../base/metric.h"
+#include "notify.h"
 
 #include <signal.h>
 
@@ -46,9 +47,12 @@ static void on_change(void *ctx, unsigned changed)
 	if (k->is_stopping)
 		return;
 	if (changed >> WATCH_CONFIG & 1)
-		reload_all(k); /* the certificate paths may be others now; a pass over unchanged trees is cheap */
-	else
+		reload_config_now(k);
+	/* a pass over 10^5 certificates takes a second: only where they or their paths changed */
+	if (changed >> WATCH_CERTS & 1 || k->reload.is_cert_pass_due)
 		reload_certs_now(k);
+	else
+		expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -89,19 +93,23 @@ static void stop(struct keeper *k)
 	if (k->is_stopping)
 		return;
 	k->is_stopping = true;
+	notify_send("STOPPING=1");
 	workers_stop(&k->workers);
 }
 
 static void on_term(uv_signal_t *signal, int number)
 {
-	log_info("serve.stopping", "signal=%d", number);
-	stop(signal->data);
+	struct keeper *k = signal->data;
+	if (!k->is_stopping)
+		log_info("serve.stopping", "signal=%d", number);
+	stop(k);
 }
 
 static void on_workers_ready(void *ctx)
 {
 	struct keeper *k = ctx;
 	k->on_ready(k->ctx);
+	notify_send("READY=1");
 }
 
 static int open_handles(struct keeper *k, struct err *err)

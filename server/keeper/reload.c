@@ -74,7 +74,8 @@ static void tell_restart(struct reload *r, const struct settings *now)
 static int take_settings(struct reload *r, struct err *err)
 {
 	struct settings settings;
-	text_list_deinit(&r->cert_paths);
+	struct text_list old = r->cert_paths;
+	r->cert_paths = (struct text_list){0};
 	int rc = apply_load_settings(r->store, &settings, err);
 	for (size_t i = 0; rc == 0 && i < settings.cert_paths.count; i++)
 		rc = text_list_add(&r->cert_paths, span_of(settings.cert_paths.items[i]));
@@ -88,7 +89,9 @@ static int take_settings(struct reload *r, struct err *err)
 	}
 	if (rc == 0 || rc == ERR_NOENT)
 		rc = apply_add_cert_paths(r->store, &r->cert_paths, err);
+	r->is_cert_pass_due = r->is_cert_pass_due || !text_list_is_same(&old, &r->cert_paths);
 	r->has_cert_paths = rc == 0;
+	text_list_deinit(&old);
 	return rc;
 }
 
@@ -229,6 +232,7 @@ int reload_certs(struct reload *r)
 			 result.removed_count, result.pair_count, clock_mono_ms() - begin_ms);
 	if (rc == 0)
 		metric_set(M_PAIRS, result.pair_count);
+	r->is_cert_pass_due = rc != 0;
 	if (rc == 0 && (pass.is_short_of_memory || watch_folders(r, WATCH_CERTS, &pass.folders) != 0))
 		rc = err_set(&err, ERR_NOMEM, "out of memory");
 	problem_list_deinit(&pass.problems);

@@ -21,6 +21,7 @@ struct reload {
 	struct selfca *dev_ca;      /* NULL: not serve --dev */
 	struct text_list cert_paths; /* certs.paths and the domains' own, as of the last configuration */
 	bool has_cert_paths;
+	bool is_cert_pass_due;       /* cert_paths changed since the last pass */
 	struct settings at_start;    /* what the first reload found; keys of class restart stay as they were then */
 	bool has_start;
 	uint64_t told_restart;       /* bit per row of keys_table: said to want a restart */

@@ -51,8 +51,6 @@ int state_dir_prepare(const char *path, uid_t uid, gid_t gid, struct err *err)
 {
 	int rc = file_make_dirs(path, DIR_MODE, err);
 	if (rc == 0)
-		rc = give(path, uid, gid, err);
-	if (rc == 0)
 		rc = make_below(path, "store", DIR_MODE, uid, gid, err);
 	if (rc == 0)
 		rc = make_below(path, "keyring", KEYRING_MODE, uid, gid, err);
@@ -60,6 +58,9 @@ int state_dir_prepare(const char *path, uid_t uid, gid_t gid, struct err *err)
 		rc = give_below(path, "lock", uid, gid, err);
 	if (rc == 0)
 		rc = give_below(path, "metrics", uid, gid, err);
+	/* last: root without CAP_DAC_OVERRIDE cannot make anything in what is another's */
+	if (rc == 0)
+		rc = give(path, uid, gid, err);
 	if (rc == 0 && geteuid() == uid && access(path, W_OK | X_OK) != 0)
 		rc = err_errno(err, errno, "cannot write to %s", path);
 	if (rc)
