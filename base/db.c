@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -37,8 +38,11 @@ static const char *const table_names[DB_TABLE_COUNT] = {
 };
 
 struct db {
-	MDB_env *env;
+	MDB_env *env; /* NULL: it broke and could not be opened again yet */
+	char *dir;
 	enum db_kind kind;
+	bool write;
+	size_t txn_count; /* open ones */
 	MDB_dbi dbi[DB_TABLE_COUNT];
 };
 
@@ -106,16 +110,16 @@ static bool has_table(enum db_kind kind, size_t t)
 	return kind == DB_KEYRING ? t == DB_KEYS : t != DB_KEYS;
 }
 
-static int open_tables(struct db *db, bool write)
+static int open_tables(struct db *db)
 {
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+	int rc = mdb_txn_begin(db->env, NULL, db->write ? 0 : MDB_RDONLY, &txn);
 	if (rc)
 		return rc;
 	for (size_t t = 0; t < DB_TABLE_COUNT; t++) {
 		if (!has_table(db->kind, t))
 			continue;
-		rc = mdb_dbi_open(txn, table_names[t], write ? MDB_CREATE : 0, &db->dbi[t]);
+		rc = mdb_dbi_open(txn, table_names[t], db->write ? MDB_CREATE : 0, &db->dbi[t]);
 		if (rc) {
 			mdb_txn_abort(txn);
 			return rc;
@@ -142,7 +146,7 @@ static int reserve_lock_file(const char *dir, mode_t mode)
 	return close(fd) == 0 ? rc : rc ? rc : errno;
 }
 
-static int open_env(struct db *db, const char *dir, bool write)
+static int open_env(struct db *db)
 {
 	const mode_t mode = db->kind == DB_KEYRING ? 0600 : 0640;
 	const mode_t lock_mode = db->kind == DB_KEYRING ? 0600 : 0660; /* a reader writes its slot there */
@@ -154,11 +158,28 @@ static int open_env(struct db *db, const char *dir, bool write)
 		rc = mdb_env_set_mapsize(db->env, map_bytes);
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(db->env, READERS_MAX);
-	if (rc == 0 && write)
-		rc = reserve_lock_file(dir, lock_mode);
+	if (rc == 0 && db->write)
+		rc = reserve_lock_file(db->dir, lock_mode);
 	/* NOTLS: a read transaction belongs to its handle, so that a process may have several */
 	if (rc == 0)
-		rc = mdb_env_open(db->env, dir, MDB_NOTLS | (write ? 0u : MDB_RDONLY), mode);
+		rc = mdb_env_open(db->env, db->dir, MDB_NOTLS | (db->write ? 0u : MDB_RDONLY), mode);
+	return rc;
+}
+
+static void close_env(struct db *db)
+{
+	if (db->env)
+		mdb_env_close(db->env);
+	db->env = NULL;
+}
+
+static int open_all(struct db *db)
+{
+	int rc = open_env(db);
+	if (rc == 0)
+		rc = open_tables(db);
+	if (rc)
+		close_env(db);
 	return rc;
 }
 
@@ -172,9 +193,9 @@ int db_open(struct db **out, const char *dir, enum db_kind kind, bool write, str
 	if (!db)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	db->kind = kind;
-	rc = open_env(db, dir, write);
-	if (rc == 0)
-		rc = open_tables(db, write);
+	db->write = write;
+	db->dir = strdup(dir);
+	rc = db->dir ? open_all(db) : ENOMEM;
 	if (rc) {
 		db_close(db);
 		rc = fail(err, rc, dir);
@@ -189,16 +210,30 @@ void db_close(struct db *db)
 {
 	if (!db)
 		return;
-	if (db->env)
-		mdb_env_close(db->env);
+	close_env(db);
+	free(db->dir);
 	free(db);
 }
 
 int db_clear_stale_readers(struct db *db)
 {
 	int dead = 0;
+	if (!db->env)
+		return ERR_IO;
 	int rc = mdb_reader_check(db->env, &dead);
 	return rc ? code_of(rc) : dead;
+}
+
+/* An environment that could not write the last page of a commit (I/O error, full disk) refuses everything from then on with
+ * MDB_PANIC, though what is on disk is sound: the state before. A server must outlive that. */
+static int begin_sound(struct db *db, unsigned flags, MDB_txn **out)
+{
+	int rc = db->env ? mdb_txn_begin(db->env, NULL, flags, out) : MDB_PANIC;
+	if (rc != MDB_PANIC || db->txn_count)
+		return rc;
+	close_env(db);
+	rc = open_all(db);
+	return rc ? rc : mdb_txn_begin(db->env, NULL, flags, out);
 }
 
 static int begin(struct db *db, unsigned flags, struct db_txn **out, struct err *err)
@@ -208,11 +243,12 @@ static int begin(struct db *db, unsigned flags, struct db_txn **out, struct err 
 	if (!txn)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	txn->db = db;
-	int rc = mdb_txn_begin(db->env, NULL, flags, &txn->txn);
+	int rc = begin_sound(db, flags, &txn->txn);
 	if (rc) {
 		free(txn);
 		return fail(err, rc, "store");
 	}
+	db->txn_count++;
 	*out = txn;
 	return 0;
 }
@@ -229,6 +265,7 @@ int db_begin_write(struct db *db, struct db_txn **out, struct err *err)
 
 int db_commit(struct db_txn *take_txn, struct err *err)
 {
+	take_txn->db->txn_count--;
 	int rc = mdb_txn_commit(take_txn->txn); /* frees the handle whatever it returns */
 	free(take_txn);
 	return rc ? fail(err, rc, "store") : 0;
@@ -238,6 +275,7 @@ void db_end(struct db_txn *take_txn)
 {
 	if (!take_txn)
 		return;
+	take_txn->db->txn_count--;
 	mdb_txn_abort(take_txn->txn);
 	free(take_txn);
 }

@@ -61,7 +61,7 @@ static int examine(struct pass *p, const char *path, struct err *err)
 	} else if (rc == ERR_PERM || rc == ERR_IO) {
 		const char *reason = strrchr(why.text, ':'); /* path: reason */
 		(void)snprintf(text, sizeof text, "cannot be read%.128s", reason ? reason : "");
-		rc = survey_complain(&p->survey, own, text, err);
+		rc = survey_complain(&p->survey, own, true, text, err);
 	} else {
 		/* else it is gone or has grown meanwhile: the next pass will see */
 		rc = rc == 0 ? intake_take(&p->intake, own, &id, err) : 0;

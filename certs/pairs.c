@@ -75,7 +75,8 @@ static int decode(struct span id, struct span row, struct pair *out)
 		return ERR_IO;
 	memcpy(&h, row.p, sizeof h);
 	struct span rest = {row.p + sizeof h, row.len - sizeof h};
-	if (h.version != ROW_VERSION || (uint64_t)h.names_len + h.issuer_len + h.source_len > rest.len)
+	if (h.version != ROW_VERSION || h.key_type > PKEY_OTHER ||
+	    (uint64_t)h.names_len + h.issuer_len + h.source_len > rest.len)
 		return ERR_IO;
 	*out = (struct pair){
 		.not_before_unix_s = h.not_before_unix_s,

@@ -11,7 +11,7 @@
 enum { LIST_MAX_BYTES = 1 << 30 };
 
 static int on_file(void *ctx, const char *path, const struct file_id *id, struct err *err);
-static int on_trouble(void *ctx, const char *path, const char *text, struct err *err);
+static int on_trouble(void *ctx, const char *path, bool is_error, const char *text, struct err *err);
 static void on_dir(void *ctx, const char *dir, bool is_linked);
 
 static int out_of_memory(struct err *err)
@@ -189,19 +189,19 @@ static void on_dir(void *ctx, const char *dir, bool is_linked)
 	s->on_dir(s->on_dir_ctx, dir, is_linked);
 }
 
-int survey_complain(struct survey *s, const char *path, const char *text, struct err *err)
+int survey_complain(struct survey *s, const char *path, bool is_error, const char *text, struct err *err)
 {
 	uint8_t path_id[IDMAP_ID_BYTES];
 	seen_id_of_path(path, path_id);
 	if (idmap_put(&s->visited, path_id, 0) == ERR_NOMEM ||
-	    complaints_add(s->complaints, span_of(path), true, span_of(text)) != 0)
+	    complaints_add(s->complaints, span_of(path), is_error, span_of(text)) != 0)
 		return out_of_memory(err);
 	return survey_note(s, path, err);
 }
 
-static int on_trouble(void *ctx, const char *path, const char *text, struct err *err)
+static int on_trouble(void *ctx, const char *path, bool is_error, const char *text, struct err *err)
 {
-	return survey_complain(ctx, path, text, err);
+	return survey_complain(ctx, path, is_error, text, err);
 }
 
 int survey_walk(struct survey *s, const char *root, struct err *err)

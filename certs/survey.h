@@ -51,7 +51,7 @@ int survey_walk(struct survey *s, const char *root, struct err *err);
 int survey_note(struct survey *s, const char *path, struct err *err);
 
 /* survey_complain: about a file that cannot be looked at; it keeps what it was known to hold. 0, ERR_NOMEM. */
-int survey_complain(struct survey *s, const char *path, const char *text, struct err *err);
+int survey_complain(struct survey *s, const char *path, bool is_error, const char *text, struct err *err);
 
 /* The lists; the path is valid until the next walk or note. */
 const char *survey_path(const struct survey *s, uint32_t at);

@@ -55,7 +55,7 @@ static int trouble(struct tree *t, const char *path, int errnum, struct err *err
 		(void)err_set(&why, ERR_NOENT, "a symbolic link that leads nowhere");
 	if (errnum == ELOOP)
 		(void)err_set(&why, ERR_IO, "a symbolic link that leads in a circle");
-	return t->on_trouble(t->ctx, path, why.text, err);
+	return t->on_trouble(t->ctx, path, true, why.text, err);
 }
 
 /* ---- symbolic links: tell in which folders a change would matter ---- */
@@ -143,7 +143,7 @@ static int names_read(struct names *names, DIR *dir)
 static int visit_dir(struct tree *t, struct buf *path, int parent_fd, const char *name, unsigned depth, struct err *err)
 {
 	if (depth > TREE_DEPTH_MAX)
-		return t->on_trouble(t->ctx, buf_text(path), "nested too deep; not looked into", err);
+		return t->on_trouble(t->ctx, buf_text(path), true, "nested too deep; not looked into", err);
 	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : trouble(t, buf_text(path), errno, err);
@@ -225,7 +225,7 @@ out:
 static int miss_root(struct tree *t, const char *root, struct err *err)
 {
 	char at[PATH_MAX];
-	int rc = t->on_trouble(t->ctx, root, "does not exist", err);
+	int rc = t->on_trouble(t->ctx, root, false, "does not exist yet; it is looked into as soon as it does", err);
 	if (rc || !t->on_dir || snprintf(at, sizeof at, "%s", root) >= (int)sizeof at)
 		return rc;
 	for (char *slash; (slash = strrchr(at, '/')) != NULL && slash != at; *slash = '\0') {

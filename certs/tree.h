@@ -22,7 +22,7 @@ struct tree {
 	 * May be NULL: nothing is spent on finding linked folders then. */
 	void (*on_dir)(void *ctx, const char *dir, bool is_linked);
 	/* something that cannot be looked at. As on_file. */
-	int (*on_trouble)(void *ctx, const char *path, const char *text, struct err *err);
+	int (*on_trouble)(void *ctx, const char *path, bool is_error, const char *text, struct err *err);
 	void *ctx;
 	struct idmap dirs;   /* zeroed to begin with: what has been walked, by device and inode … */
 	struct idmap linked; /* … and what on_dir was told of as linked, by path */

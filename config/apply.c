@@ -19,6 +19,11 @@ static const struct span settings_key = {"settings", 8}, defaults_key = {"defaul
 
 /* --- what the main file says for all domains -------------------------------------------------------------------------- */
 
+int apply_find_settings(struct db_txn *txn, struct span *out)
+{
+	return db_get(txn, DB_META, settings_key, out);
+}
+
 int apply_load_settings(struct db *store, struct settings *out, struct err *err)
 {
 	struct db_txn *txn;
@@ -113,6 +118,11 @@ int apply_read(struct db *store, const char *main_path, struct load *out, struct
 	db_end(txn); /* reading files may take long */
 	if (rc == 0)
 		rc = load_run(out, main_path, is_known, &known, &patterns, err);
+	if (rc == 0 && out->lost.count && !out->files[0].is_read) { /* what is lost is said where the main file names it */
+		load_deinit(out);
+		known_find(&known, main_path)->is_unfinished = true;
+		rc = load_run(out, main_path, is_known, &known, &patterns, err);
+	}
 	text_list_deinit(&patterns);
 	known_deinit(&known);
 	return rc;
@@ -196,7 +206,8 @@ static int take_main(struct apply *a, struct err *err)
 	int rc = 0;
 	if (s && !s->has_settings_errors)
 		rc = take_settings(a, s, err);
-	if (rc == 0 && s && !s->has_refused_defaults)
+	bool has_defaults = s && !s->has_refused_defaults && (s->defaults.len || !s->has_gaps);
+	if (rc == 0 && has_defaults)
 		rc = put_meta(a, defaults_key, buf_span(&s->defaults), &a->is_all_dirty, err);
 	if (rc == 0 && s && !s->has_include_errors)
 		rc = take_patterns(a, err);
@@ -366,7 +377,8 @@ static int store_files(struct apply *a, struct err *err)
 			continue;
 		struct known_file *k = known_find(&a->known, f->path);
 		k->id = f->id;
-		k->is_unfinished = merge_has_conflict(&a->merge, k->no);
+		k->is_unfinished = merge_has_conflict(&a->merge, k->no) || f->source.is_unread ||
+				   (f->is_main && a->load->lost.count);
 		int rc = known_store(a->txn, k, &a->is_changed, err);
 		if (rc == 0)
 			rc = trouble_put_file(a->txn, k->no, &f->source.problems, &a->out->fresh, &a->is_changed, err);

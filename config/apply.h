@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct db;
+struct db_txn;
 struct err;
 
 struct apply_result {
@@ -44,6 +45,9 @@ int apply_load_settings(struct db *store, struct settings *out, struct err *err)
 
 /* apply_knows_file: was the store made from that file, among others? */
 bool apply_knows_file(struct db *store, const char *path);
+
+/* apply_find_settings: their stored form (settings_table.h), valid as db_get's. 0, ERR_NOENT, ERR_IO. */
+int apply_find_settings(struct db_txn *txn, struct span *out);
 
 /* apply_add_cert_paths: the `cert` keys of domains, each once, behind what list holds. */
 int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *err);

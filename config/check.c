@@ -17,7 +17,21 @@ enum {
 	TTL_LONG_S = 86400,
 };
 
-/* Reports at the innermost place that has a say in the keys concerned. */
+/* The innermost level that has a say in the keys concerned. */
+static enum spec_origin level_of(const struct check *c, unsigned keys)
+{
+	bool has[ORIGIN_DNS + 1] = {false};
+	for (unsigned k = 0; k < SPEC_KEY_COUNT; k++)
+		if (keys >> k & 1)
+			has[c->resolved->origin[k]] = true;
+	if (has[ORIGIN_DOMAIN])
+		return ORIGIN_DOMAIN;
+	if (has[ORIGIN_POLICY] && c->places->policy_file)
+		return ORIGIN_POLICY;
+	return has[ORIGIN_DEFAULTS] && c->places->defaults_file ? ORIGIN_DEFAULTS : ORIGIN_DOMAIN;
+}
+
+/* Reports at that level's place, without naming the domain unless it is the domain's own: so it is told once. */
 __attribute__((format(printf, 6, 7))) static void report(const struct check *c, enum problem_severity severity,
 							  const char *code, unsigned keys, const char *hint,
 							  const char *fmt, ...)
@@ -27,24 +41,16 @@ __attribute__((format(printf, 6, 7))) static void report(const struct check *c, 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	bool is_policys = false, is_domains = keys == 0, is_defaults = false;
-	for (unsigned k = 0; k < SPEC_KEY_COUNT; k++) {
-		if (!(keys >> k & 1))
-			continue;
-		enum spec_origin o = c->resolved->origin[k];
-		is_domains = is_domains || o == ORIGIN_DOMAIN;
-		is_policys = is_policys || o == ORIGIN_POLICY;
-		is_defaults = is_defaults || o == ORIGIN_DEFAULTS;
-	}
 	const struct check_places *at = c->places;
+	enum spec_origin level = level_of(c, keys);
 	struct problem p = {.severity = severity, .text = text, .hint = (char *)(uintptr_t)hint};
 	(void)snprintf(p.code, sizeof p.code, "%s", code);
 	struct span domain = {NULL, 0};
-	if (!is_domains && is_policys && at->policy_file) {
+	if (level == ORIGIN_POLICY) {
 		p.file = at->policy_file;
 		p.line = at->policy_line;
 		p.column = at->policy_column;
-	} else if (!is_domains && !is_policys && is_defaults && at->defaults_file) {
+	} else if (level == ORIGIN_DEFAULTS) {
 		p.file = at->defaults_file;
 		p.line = at->defaults_line;
 		p.column = at->defaults_column;
@@ -61,19 +67,20 @@ __attribute__((format(printf, 6, 7))) static void report(const struct check *c, 
 
 static const char *who(const struct check *c, unsigned keys, char out[NAME_MAX_BYTES + 16])
 {
-	bool is_policys = true;
-	for (unsigned k = 0; k < SPEC_KEY_COUNT; k++)
-		if (keys >> k & 1)
-			is_policys = is_policys && c->resolved->origin[k] == ORIGIN_POLICY;
-	struct span name = is_policys && keys ? c->places->policy_name : c->domain;
-	(void)snprintf(out, NAME_MAX_BYTES + 16, "%s%.*s", is_policys && keys ? "policy " : "", SPAN_ARG(name));
-	return out;
+	switch (level_of(c, keys)) {
+	case ORIGIN_POLICY:
+		(void)snprintf(out, NAME_MAX_BYTES + 16, "policy %.*s", SPAN_ARG(c->places->policy_name));
+		return out;
+	case ORIGIN_DEFAULTS: return "defaults";
+	default: (void)snprintf(out, NAME_MAX_BYTES + 16, "%.*s", SPAN_ARG(c->domain)); return out;
+	}
 }
 
 static bool check_required(const struct check *c)
 {
 	const struct spec *v = &c->resolved->values;
 	bool is_good = true;
+	char name[NAME_MAX_BYTES + 16];
 	if (!spec_has(v, SPEC_MODE)) {
 		report(c, PROBLEM_ERROR, "E01", 0, "begin with `mode: testing`", "%.*s has no mode", SPAN_ARG(c->domain));
 		is_good = false;
@@ -84,10 +91,9 @@ static bool check_required(const struct check *c)
 		is_good = false;
 	}
 	if (is_good && v->mx.len == 0 && v->mode != POLICY_NONE) {
-		unsigned keys = BIT(SPEC_MX) | (c->resolved->origin[SPEC_MX] == ORIGIN_NOWHERE ? 0 : BIT(SPEC_MODE));
-		bool is_nowhere = c->resolved->origin[SPEC_MX] == ORIGIN_NOWHERE;
-		report(c, PROBLEM_ERROR, "E03", is_nowhere ? 0 : keys, "list the MX hosts of the domain",
-		       "%.*s is in mode %s without any mx", SPAN_ARG(c->domain), policy_mode_name(v->mode));
+		unsigned keys = spec_has(v, SPEC_MX) ? BIT(SPEC_MX) | BIT(SPEC_MODE) : 0;
+		report(c, PROBLEM_ERROR, "E03", keys, "list the MX hosts of the domain",
+		       "%s: mode %s without any mx", who(c, keys, name), policy_mode_name(v->mode));
 		is_good = false;
 	}
 	return is_good;
@@ -237,12 +243,13 @@ void check_policy_missing(const struct check *c, struct span name)
 	       "there is no policy %s", LOG_QUOTE(name));
 }
 
-/* The first host of the old body that the new patterns no longer name; false: none vanished. */
+/* The first pattern of the old body that the new ones no longer cover; false: none vanished. */
 static bool find_vanished_mx(struct span old_body, struct span mx, struct span *out)
 {
+	struct span over;
 	size_t pos = 0;
 	while (policy_next_mx(old_body, &pos, out) == 0)
-		if (!pack_has(mx, *out))
+		if (!pack_has(mx, *out) && !find_wildcard_over(mx, *out, &over))
 			return true;
 	return false;
 }

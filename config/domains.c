@@ -4,6 +4,7 @@
 #include "../base/db.h"
 #include "../base/err.h"
 
+#define DATE_MAX_UNIX_S INT64_C(253402300799) /* the end of year 9999, as far as clock.h prints */
 
 /* The fixed part of a stored row; the text of the TLSRPT record follows. Host order: the store does not travel. */
 struct stored_row {
@@ -35,13 +36,23 @@ int domains_encode(const struct domain_row *row, struct buf *out)
 	return buf_add_span(out, row->tls_rpt);
 }
 
+static bool is_good(const struct stored_row *s)
+{
+	const int64_t dates[] = {s->changed_unix_s, s->mode_since_unix_s, s->first_unix_s, s->cached_until_unix_s,
+				 s->stamp_unix_s};
+	for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
+		if (dates[i] < 0 || dates[i] > DATE_MAX_UNIX_S)
+			return false; /* nothing that is reckoned with them may overflow */
+	return s->state <= DOMAIN_WITHDRAWN && s->mode <= POLICY_ENFORCE;
+}
+
 int domains_decode(struct span value, struct domain_row *out)
 {
 	struct stored_row s;
 	if (value.len < sizeof s)
 		return ERR_PARSE;
 	memcpy(&s, value.p, sizeof s); /* the map promises no alignment */
-	if (s.state > DOMAIN_WITHDRAWN || s.mode > POLICY_ENFORCE)
+	if (!is_good(&s))
 		return ERR_PARSE;
 	*out = (struct domain_row){
 		.state = (enum domain_state)s.state,

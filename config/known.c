@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NUMBER_MAX = 1 << 26 }; /* a file more often than every second for two years: a damaged row, not a number */
+
 struct stored_file {
 	uint32_t no, is_unfinished;
 	struct file_id id;
@@ -46,6 +48,14 @@ static int append(struct known *k, struct span path, const struct stored_file *s
 	return 0;
 }
 
+static bool decode(struct span value, struct stored_file *out)
+{
+	if (value.len != sizeof *out)
+		return false;
+	memcpy(out, value.p, sizeof *out);
+	return out->no <= NUMBER_MAX;
+}
+
 int known_load(struct db_txn *txn, struct known *out, struct err *err)
 {
 	struct db_cursor *cur;
@@ -57,11 +67,10 @@ int known_load(struct db_txn *txn, struct known *out, struct err *err)
 	rc = db_seek(cur, (struct span){NULL, 0}, &key, &value);
 	while (rc == 0) {
 		struct stored_file s;
-		if (value.len != sizeof s) {
+		if (!decode(value, &s)) {
 			rc = err_set(err, ERR_IO, "store: the row of file %.*s is damaged", SPAN_ARG(key));
 			break;
 		}
-		memcpy(&s, value.p, sizeof s);
 		rc = append(out, key, &s) ? err_set(err, ERR_NOMEM, "out of memory") : db_next(cur, &key, &value);
 	}
 	db_cursor_close(cur);

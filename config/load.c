@@ -4,6 +4,7 @@
 #include "../base/err.h"
 
 #include <fnmatch.h>
+#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,8 +170,9 @@ static int follow(struct walk *w, const char *pattern, const struct include *at,
 	if (rc)
 		return err_set(err, rc, "out of memory");
 	glob_t g = {0};
+	errno = 0;
 	int glob_rc = is_folder(dir) ? glob(pattern, GLOB_ERR, NULL, &g) : GLOB_ABORTED;
-	if (glob_rc == GLOB_NOSPACE) {
+	if (glob_rc == GLOB_NOSPACE || (glob_rc == GLOB_ABORTED && errno == ENOMEM)) {
 		rc = err_set(err, ERR_NOMEM, "out of memory");
 	} else if (glob_rc == GLOB_ABORTED) {
 		(void)snprintf(text, sizeof text, "include: folder %.*s cannot be read", SPAN_ARG(dir));
@@ -185,12 +187,17 @@ static int follow(struct walk *w, const char *pattern, const struct include *at,
 	return rc;
 }
 
+/* Are the includes those of the main file that was just read? Without a past they are, as far as they can be made out. */
+static bool is_main_usable(const struct walk *w)
+{
+	const struct load_file *f = w->out->count ? &w->out->files[0] : NULL;
+	return f && f->is_read && !f->source.is_broken && (!f->source.has_include_errors || !w->old_patterns);
+}
+
 static int follow_all(struct walk *w, struct err *err)
 {
-	struct load_file *main_file = w->out->count ? &w->out->files[0] : NULL;
-	bool is_usable = main_file && main_file->is_read && !main_file->source.is_broken &&
-			 !main_file->source.has_include_errors;
-	size_t count = is_usable ? main_file->source.include_count : w->old_patterns ? w->old_patterns->count : 0;
+	bool is_usable = is_main_usable(w);
+	size_t count = is_usable ? w->out->files[0].source.include_count : w->old_patterns ? w->old_patterns->count : 0;
 	for (size_t i = 0; i < count; i++) {
 		/* the array of files may move while it grows */
 		const struct include *at = is_usable ? &w->out->files[0].source.includes[i] : NULL;
@@ -213,11 +220,22 @@ static int follow_all(struct walk *w, struct err *err)
 	return 0;
 }
 
+/* By what they are, whatever they are called; by name where that is not known. */
+static int compare_id(const struct load_file *a, const struct load_file *b)
+{
+	const struct file_id *x = &a->id, *y = &b->id;
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	if (x->ino != y->ino)
+		return x->ino < y->ino ? -1 : 1;
+	return x->ino ? 0 : strcmp(a->path, b->path);
+}
+
 static int compare_files(const void *va, const void *vb, void *ctx)
 {
 	const struct load_file *files = ctx;
 	const size_t *a = va, *b = vb;
-	int c = strcmp(files[*a].path, files[*b].path);
+	int c = compare_id(&files[*a], &files[*b]);
 	return c ? c : (*a > *b) - (*a < *b);
 }
 
@@ -243,7 +261,7 @@ static int drop_doubles(struct load *l)
 		order[i] = i;
 	qsort_r(order, l->count, sizeof *order, compare_files, l->files);
 	for (size_t i = 1; i < l->count; i++)
-		is_double[order[i]] = strcmp(l->files[order[i]].path, l->files[order[i - 1]].path) == 0;
+		is_double[order[i]] = compare_id(&l->files[order[i]], &l->files[order[i - 1]]) == 0;
 	size_t kept = 0;
 	for (size_t i = 0; i < l->count; i++) {
 		if (is_double[i])

@@ -35,7 +35,7 @@ typedef bool load_is_known_fn(void *ctx, const char *path, const struct file_id 
  * is_known       NULL: read everything
  * old_patterns   includes to follow when the main file is unchanged or broken; NULL: none
  * out            load_deinit it whatever is returned. A file that cannot be read is there with a broken source
- * returns        0, ERR_NOENT (no main file; everything else is filled in), ERR_NOMEM, ERR_IO */
+ * returns        0, ERR_NOENT (no main file; everything else is filled in), ERR_NOMEM, ERR_IO, ERR_RANGE (its path is too long) */
 int load_run(struct load *out, const char *path, load_is_known_fn *is_known, void *ctx,
 	     const struct text_list *old_patterns, struct err *err);
 

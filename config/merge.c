@@ -9,7 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NUMBER_BYTES = sizeof(uint32_t), FILE_KEY_BYTES = NUMBER_BYTES + 255, STORED_MAX_BYTES = 1 << 20 };
+enum {
+	NUMBER_BYTES = sizeof(uint32_t),
+	FILE_PREFIX_BYTES = NUMBER_BYTES + 1,
+	FILE_KEY_BYTES = FILE_PREFIX_BYTES + 255,
+	STORED_MAX_BYTES = 1 << 20,
+};
+
+static const uint32_t nobody = UINT32_MAX; /* the number of no file: the owner of orphans, during a merge */
 
 /* --- stored forms ---------------------------------------------------------------------------------------------------- */
 
@@ -51,13 +58,15 @@ static int put_numbered(struct merge *m, enum db_table table, struct span key, u
 	return rc;
 }
 
-/* The key of DB_FILE_OF: big end first, so that the domains of a file stand together. */
-static struct span file_key(uint32_t no, struct span domain, char out[FILE_KEY_BYTES])
+/* The key of DB_FILE_OF: the file's number, big end first, so that what a file holds stands together; a letter for the
+ * table; the name. */
+static struct span file_key(uint32_t no, enum db_table table, struct span name, char out[FILE_KEY_BYTES])
 {
 	for (int i = 0; i < NUMBER_BYTES; i++)
 		out[i] = (char)(no >> (24 - 8 * i));
-	memcpy(out + NUMBER_BYTES, domain.p ? domain.p : "", domain.len);
-	return (struct span){out, NUMBER_BYTES + domain.len};
+	out[NUMBER_BYTES] = table == DB_SPECS ? 'd' : 'p';
+	memcpy(out + FILE_PREFIX_BYTES, name.p ? name.p : "", name.len);
+	return (struct span){out, FILE_PREFIX_BYTES + name.len};
 }
 
 static int mark(struct buf *names, struct span name, struct err *err)
@@ -67,7 +76,7 @@ static int mark(struct buf *names, struct span name, struct err *err)
 
 /* --- what a file lost -------------------------------------------------------------------------------------------------- */
 
-/* Domains of a file in the order of their names, beside the list of those that it has now. */
+/* Names of a file's domains or policies in their order, beside the list of those that it has now. */
 struct lost_walk {
 	struct db_cursor *cur;
 	char prefix[FILE_KEY_BYTES];
@@ -77,20 +86,21 @@ struct lost_walk {
 	int rc;
 };
 
-static int lost_begin(struct lost_walk *w, struct db_txn *txn, uint32_t no, const struct spec_list *list, struct err *err)
+static int lost_begin(struct lost_walk *w, struct db_txn *txn, enum db_table table, uint32_t no,
+		      const struct spec_list *list, struct err *err)
 {
 	*w = (struct lost_walk){.list = list};
 	int rc = db_cursor_open(txn, DB_FILE_OF, &w->cur, err);
 	if (rc == 0)
-		w->rc = db_seek(w->cur, file_key(no, (struct span){NULL, 0}, w->prefix), &w->key, &w->value);
+		w->rc = db_seek(w->cur, file_key(no, table, (struct span){NULL, 0}, w->prefix), &w->key, &w->value);
 	return rc;
 }
 
-/* The next domain that the list lacks. list NULL: every one. 0, ERR_NOENT, ERR_IO. */
+/* The next name that the list lacks. list NULL: every one. 0, ERR_NOENT, ERR_IO. */
 static int lost_next(struct lost_walk *w, struct span *out)
 {
-	while (w->rc == 0 && w->key.len > NUMBER_BYTES && memcmp(w->key.p, w->prefix, NUMBER_BYTES) == 0) {
-		struct span name = {w->key.p + NUMBER_BYTES, w->key.len - NUMBER_BYTES};
+	while (w->rc == 0 && w->key.len > FILE_PREFIX_BYTES && memcmp(w->key.p, w->prefix, FILE_PREFIX_BYTES) == 0) {
+		struct span name = {w->key.p + FILE_PREFIX_BYTES, w->key.len - FILE_PREFIX_BYTES};
 		int c = 1;
 		while (w->list && w->next < w->list->count &&
 		       (c = span_compare(spec_list_get(w->list, w->next).name, name)) < 0)
@@ -115,7 +125,7 @@ static int has_lost_domain(struct merge *m, uint32_t no, const struct spec_list 
 {
 	struct lost_walk w;
 	struct span name;
-	int rc = lost_begin(&w, m->txn, no, list, err);
+	int rc = lost_begin(&w, m->txn, DB_SPECS, no, list, err);
 	if (rc)
 		return rc;
 	rc = lost_next(&w, &name);
@@ -124,62 +134,54 @@ static int has_lost_domain(struct merge *m, uint32_t no, const struct spec_list 
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
-/* Removes specs of a file that its list lacks (list NULL: all of them). Names are copied out first: a delete moves pages. */
-static int remove_lost_domains(struct merge *m, uint32_t no, const struct spec_list *list, struct err *err)
+static struct buf *orphans_of(struct merge *m, enum db_table table)
+{
+	return table == DB_SPECS ? &m->orphan_domains : &m->orphan_policies;
+}
+
+/* Makes orphans of what a file has no more (list NULL: of all that it had): another file may take them over. Names are
+ * copied out first: a delete moves pages. */
+static int let_go(struct merge *m, enum db_table table, uint32_t no, const struct spec_list *list, struct err *err)
 {
 	struct lost_walk w;
-	struct span name, rest;
-	struct buf lost;
+	struct span name, stored, rest;
+	struct buf *orphans = orphans_of(m, table);
+	size_t begin = orphans->len;
 	char key[FILE_KEY_BYTES];
-	buf_init(&lost, SIZE_MAX / 2);
-	int rc = lost_begin(&w, m->txn, no, list, err);
+	uint32_t owner;
+	int rc = lost_begin(&w, m->txn, table, no, list, err);
 	while (rc == 0 && (rc = lost_next(&w, &name)) == 0) {
-		rc = mark(&lost, name, err);
+		rc = mark(orphans, name, err);
 		lost_step(&w);
 	}
 	db_cursor_close(w.cur);
 	rc = rc == ERR_NOENT ? 0 : rc;
-	rest = buf_span(&lost);
+	rest = buf_span(orphans);
+	rest = (struct span){rest.p + begin, rest.len - begin};
 	while (rc == 0 && pack_next(&rest, &name)) {
-		m->is_changed = true;
-		rc = db_delete(m->txn, DB_SPECS, name, err);
+		rc = get_numbered(m->txn, table, name, &owner, &stored);
+		if (rc)
+			return err_set(err, ERR_IO, "store: what was written for %.*s is missing", SPAN_ARG(name));
+		rc = put_numbered(m, table, name, nobody, stored, err);
 		if (rc == 0)
-			rc = db_delete(m->txn, DB_FILE_OF, file_key(no, name, key), err);
-		if (rc == 0)
-			rc = mark(&m->dirty, name, err);
+			rc = db_delete(m->txn, DB_FILE_OF, file_key(no, table, name, key), err);
 	}
-	buf_deinit(&lost);
 	return rc;
 }
 
-static int remove_lost_policies(struct merge *m, uint32_t no, const struct spec_list *list, struct err *err)
+/* Removes the orphans that no file took over. */
+static int bury_orphans(struct merge *m, enum db_table table, struct err *err)
 {
-	struct db_cursor *cur;
-	struct span name, value, rest;
-	struct spec_entry entry;
-	struct buf lost;
+	struct span rest = buf_span(orphans_of(m, table)), name, stored;
 	uint32_t owner;
-	buf_init(&lost, SIZE_MAX / 2);
-	int rc = db_cursor_open(m->txn, DB_POLICIES, &cur, err);
-	if (rc)
-		return rc;
-	for (rc = db_seek(cur, (struct span){NULL, 0}, &name, &value); rc == 0; rc = db_next(cur, &name, &value)) {
-		if (value.len < NUMBER_BYTES)
-			continue;
-		memcpy(&owner, value.p, NUMBER_BYTES);
-		if (owner == no && (!list || !spec_list_find(list, name, &entry)) && (rc = mark(&lost, name, err)) != 0)
-			break;
-	}
-	db_cursor_close(cur);
-	rc = rc == ERR_NOENT ? 0 : rc;
-	rest = buf_span(&lost);
+	int rc = 0;
 	while (rc == 0 && pack_next(&rest, &name)) {
-		m->is_changed = true;
-		rc = db_delete(m->txn, DB_POLICIES, name, err);
+		if (get_numbered(m->txn, table, name, &owner, &stored) != 0 || owner != nobody)
+			continue;
+		rc = db_delete(m->txn, table, name, err);
 		if (rc == 0)
-			rc = mark(&m->policies, name, err);
+			rc = mark(table == DB_SPECS ? &m->dirty : &m->policies, name, err);
 	}
-	buf_deinit(&lost);
 	return rc;
 }
 
@@ -192,7 +194,8 @@ static int is_half_written(struct merge *m, const struct load_file *f, const str
 	int64_t quiet_ms = (now_ns - f->id.ctime_ns) / 1000000;
 	bool is_lost = false;
 	*out = false;
-	if (f->id.ino != old->id.ino || f->id.dev != old->id.dev || quiet_ms >= MERGE_SETTLE_MS || quiet_ms < -MERGE_SETTLE_MS)
+	if (f->id.ino != old->id.ino || f->id.dev != old->id.dev || file_id_is(&f->id, &old->id) ||
+	    quiet_ms >= MERGE_SETTLE_MS || quiet_ms < -MERGE_SETTLE_MS)
 		return 0;
 	if (!f->source.is_broken && f->source.has_last_line_end && f->id.size >= old->id.size) {
 		int rc = has_lost_domain(m, old->no, &f->source.domains, &is_lost, err);
@@ -227,6 +230,8 @@ int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct
 	buf_init(&m->dirty, SIZE_MAX / 2);
 	buf_init(&m->policies, SIZE_MAX / 2);
 	buf_init(&m->conflicts, SIZE_MAX / 2);
+	buf_init(&m->orphan_domains, SIZE_MAX / 2);
+	buf_init(&m->orphan_policies, SIZE_MAX / 2);
 	m->is_put_off = calloc(load->count + 1, sizeof *m->is_put_off);
 	if (!m->is_put_off)
 		return err_set(err, ERR_NOMEM, "out of memory");
@@ -242,6 +247,8 @@ void merge_end(struct merge *m)
 	buf_deinit(&m->dirty);
 	buf_deinit(&m->policies);
 	buf_deinit(&m->conflicts);
+	buf_deinit(&m->orphan_domains);
+	buf_deinit(&m->orphan_policies);
 	*m = (struct merge){0};
 }
 
@@ -285,22 +292,23 @@ static int report_conflict(struct merge *m, struct source *source, uint32_t no, 
 static int merge_entry(struct merge *m, enum db_table table, struct source *source, uint32_t no,
 		       const struct spec_entry *e, struct err *err)
 {
-	bool is_domain = table == DB_SPECS, is_there;
+	bool is_domain = table == DB_SPECS;
 	uint32_t owner = no;
-	struct span stored;
+	struct span stored = {NULL, 0};
 	char key[FILE_KEY_BYTES];
 	int rc = get_numbered(m->txn, table, e->name, &owner, &stored);
 	if (rc && rc != ERR_NOENT)
 		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(e->name));
-	is_there = rc == 0;
-	if (is_there && owner != no)
+	bool is_there = rc == 0, is_orphan = is_there && owner == nobody;
+	if (is_there && !is_orphan && owner != no)
 		return report_conflict(m, source, no, owner, e, is_domain, err);
-	if (e->is_refused || (is_there && span_is(stored, e->stored)))
-		return 0; /* what was good before stays */
-	bool is_news = !is_there || !spec_is_same(stored, e->stored);
-	rc = put_numbered(m, table, e->name, no, e->stored, err);
-	if (rc == 0 && is_domain && !is_there)
-		rc = db_put(m->txn, DB_FILE_OF, file_key(no, e->name, key), (struct span){"", 0}, err);
+	struct span news = e->is_refused ? stored : e->stored; /* refused: what was good before stays */
+	if (!is_orphan && (e->is_refused || (is_there && span_is(stored, news))))
+		return 0;
+	bool is_news = !is_there || is_orphan || !spec_is_same(stored, news);
+	rc = put_numbered(m, table, e->name, no, news, err);
+	if (rc == 0 && (!is_there || is_orphan))
+		rc = db_put(m->txn, DB_FILE_OF, file_key(no, table, e->name, key), (struct span){"", 0}, err);
 	if (rc == 0 && is_news)
 		rc = mark(is_domain ? &m->dirty : &m->policies, e->name, err);
 	return rc;
@@ -333,9 +341,9 @@ static int remove_file(struct merge *m, const struct known_file *k, struct err *
 	static const struct problem_list none;
 	struct problem_list fresh = {0};
 	m->is_changed = true;
-	int rc = remove_lost_policies(m, k->no, NULL, err);
+	int rc = let_go(m, DB_POLICIES, k->no, NULL, err);
 	if (rc == 0)
-		rc = remove_lost_domains(m, k->no, NULL, err);
+		rc = let_go(m, DB_SPECS, k->no, NULL, err);
 	if (rc == 0)
 		rc = trouble_put_file(m->txn, k->no, &none, &fresh, &m->is_changed, err);
 	problem_list_deinit(&fresh);
@@ -344,11 +352,11 @@ static int remove_file(struct merge *m, const struct known_file *k, struct err *
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
-/* Files that were there and are not any more: their domains are gone, too. Never the main file's, and never because a
- * folder could not be read. */
+/* Files that were there and are not any more: their domains are gone, too. Never the main file's, never because a folder
+ * could not be read, and never while the list of includes may be half written. */
 static int remove_files(struct merge *m, struct err *err)
 {
-	bool has_main = m->load->count && m->load->files[0].is_main;
+	bool has_main = m->load->count && m->load->files[0].is_main && !m->is_put_off[0];
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && has_main && i < m->known->count; i++) {
 		const struct known_file *k = &m->known->files[i];
@@ -358,17 +366,25 @@ static int remove_files(struct merge *m, struct err *err)
 	return rc;
 }
 
+static int let_go_all(struct merge *m, struct err *err)
+{
+	const struct load *l = m->load;
+	int rc = remove_files(m, err);
+	for (size_t i = 0; rc == 0 && i < l->count; i++) {
+		const struct source *s = &l->files[i].source;
+		if (!is_usable(m, i) || s->has_gaps)
+			continue;
+		rc = let_go(m, DB_POLICIES, number_of(m, i), &s->policies, err);
+		if (rc == 0)
+			rc = let_go(m, DB_SPECS, number_of(m, i), &s->domains, err);
+	}
+	return rc;
+}
+
 int merge_files(struct merge *m, struct err *err)
 {
 	struct load *l = m->load;
-	int rc = remove_files(m, err);
-	for (size_t i = 0; rc == 0 && i < l->count; i++) {
-		if (!is_usable(m, i))
-			continue;
-		rc = remove_lost_policies(m, number_of(m, i), &l->files[i].source.policies, err);
-		if (rc == 0)
-			rc = remove_lost_domains(m, number_of(m, i), &l->files[i].source.domains, err);
-	}
+	int rc = let_go_all(m, err);
 	for (size_t i = 0; rc == 0 && i < l->count; i++) {
 		struct source *s = &l->files[i].source;
 		if (!is_usable(m, i))
@@ -377,7 +393,9 @@ int merge_files(struct merge *m, struct err *err)
 		if (rc == 0)
 			rc = merge_list(m, DB_SPECS, s, number_of(m, i), &s->domains, err);
 	}
-	return rc;
+	if (rc == 0)
+		rc = bury_orphans(m, DB_POLICIES, err);
+	return rc ? rc : bury_orphans(m, DB_SPECS, err);
 }
 
 /* --- walks --------------------------------------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct merge {
 	struct buf dirty;        /* domains whose spec came, went or changed: packed names (spec.h) */
 	struct buf policies;     /* named policies that came, went or changed: packed names */
 	struct buf conflicts;    /* numbers of files that want a name another file has */
+	struct buf orphan_domains, orphan_policies; /* whose file lost them: packed names */
 	bool is_changed;         /* something was written */
 };
 

@@ -50,14 +50,17 @@ static int read_domain(struct yaml *y, const struct yaml_key *key, void *ctx)
 	struct reading *r = ctx;
 	struct name name;
 	struct value_error e;
-	if (value_parse_domain(yaml_key_span(key), &name, &e) != 0) {
+	int rc = value_parse_domain(yaml_key_span(key), &name, &e);
+	if (rc == ERR_NOMEM)
+		return rc;
+	if (rc) {
 		error_at(y, e.code, key->at, e.hint, "%s", e.text);
 		return yaml_skip(y);
 	}
 	struct entry_ctx entry = {&r->out->domains, name_span(&name), key->at};
 	size_t errors_before = yaml_error_count(y);
 	yaml_set_domain(y, name_span(&name));
-	int rc = spec_read(y, KEY_DOMAIN, key->at, r->base_dir, add_entry, &entry);
+	rc = spec_read(y, KEY_DOMAIN, key->at, r->base_dir, add_entry, &entry);
 	yaml_set_domain(y, (struct span){NULL, 0});
 	r->entry_errors += yaml_error_count(y) - errors_before;
 	return rc;
@@ -91,7 +94,10 @@ static int add_setting(struct yaml *y, struct span text, struct place at, void *
 {
 	struct reading *r = ctx;
 	struct value_error e;
-	if (value_set(&r->out->settings, r->key, text, r->base_dir, &e) != 0)
+	int rc = value_set(&r->out->settings, r->key, text, r->base_dir, &e);
+	if (rc == ERR_NOMEM)
+		return rc;
+	if (rc)
 		error_at(y, e.code, at, e.hint, "%s", e.text);
 	return 0;
 }
@@ -336,6 +342,8 @@ int source_parse(struct source *s, struct span bytes)
 	free(r.base_dir);
 	if (s->problems.error_count != r.key_errors)
 		s->has_gaps = s->has_settings_errors = true;
+	if (s->has_gaps && s->include_count == 0) /* they may be what is missing */
+		s->has_include_errors = true;
 	spec_list_finish(&s->policies, on_policy_twice, s);
 	spec_list_finish(&s->domains, on_domain_twice, s);
 	s->is_broken = s->is_broken || rc != 0;

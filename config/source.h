@@ -29,7 +29,7 @@ struct source {
 	bool is_broken;            /* not to be used: unreadable, no YAML, empty, or of the wrong shape */
 	bool has_settings_errors;  /* main: a mistake among the server keys: keep the settings in force */
 	bool has_refused_defaults; /* main: keep the defaults in force */
-	bool has_include_errors;   /* main */
+	bool has_include_errors;   /* main: keep the includes in force */
 	bool has_gaps;             /* a key or an entry could not be made out: what is missing is not gone */
 	bool has_last_line_end;    /* the last byte is a line end */
 	struct settings settings;  /* main: what was read, defaults included; when broken: up to the mistake */

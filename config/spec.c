@@ -2,6 +2,7 @@
 
 #include "../base/buf.h"
 #include "../base/err.h"
+#include "domains.h"
 
 int pack_add(struct buf *out, struct span item)
 {
@@ -121,8 +122,10 @@ int spec_decode(struct span stored, struct spec *out)
 		out->max_age_s = take_u32(&c);
 	if (spec_has(out, SPEC_MX))
 		out->mx = take_text(&c);
-	if (spec_has(out, SPEC_ID))
+	if (spec_has(out, SPEC_ID)) {
 		out->id = take_text(&c);
+		c.is_bad = c.is_bad || out->id.len > DOMAIN_ID_MAX_BYTES;
+	}
 	if (spec_has(out, SPEC_TTL))
 		out->ttl_s = take_u32(&c);
 	if (spec_has(out, SPEC_TLS_RPT))

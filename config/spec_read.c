@@ -8,6 +8,7 @@
 #include "spec.h"
 #include "value.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum {
@@ -21,6 +22,7 @@ struct spec_ctx {
 	const char *base_dir;                     /* of the file, for relative paths */
 	struct buf policy, mx, id, tls_rpt, cert; /* what the spec's spans point into */
 	struct place first[SPEC_KEY_COUNT];       /* where each key was first written */
+	bool is_mx_full;                          /* said already */
 };
 
 static void ctx_init(struct spec_ctx *c, unsigned scope, struct place at, const char *base_dir)
@@ -79,18 +81,27 @@ static int add_mx(struct yaml *y, struct span text, struct place at, void *ctx)
 	struct spec_ctx *c = ctx;
 	struct value_error e;
 	enum value_note note;
-	if (value_add_mx(text, &c->mx, &note, &e) == 0)
+	if (c->is_mx_full)
+		return 0;
+	int rc = value_add_mx(text, &c->mx, &note, &e);
+	if (rc == ERR_NOMEM)
+		return rc;
+	if (rc == 0)
 		report_mx_note(y, note, text, at);
 	else
 		value_error_at(y, at, &e);
-	return c->mx.failed == ERR_NOMEM ? ERR_NOMEM : 0;
+	c->is_mx_full = note == VALUE_TOO_MANY;
+	return 0;
 }
 
 static int add_rua(struct yaml *y, struct span text, struct place at, void *ctx)
 {
 	struct spec_ctx *c = ctx;
 	struct value_error e;
-	if (value_add_rua(text, &c->tls_rpt, &e) != 0)
+	int rc = value_add_rua(text, &c->tls_rpt, &e);
+	if (rc == ERR_NOMEM)
+		return rc;
+	if (rc)
 		value_error_at(y, at, &e);
 	return 0;
 }
@@ -112,7 +123,8 @@ static int set_scalar(const struct yaml *y, struct spec_ctx *c, const struct key
 	case SPEC_TTL:
 		if (value_parse_number(text, (uint32_t)k->min, (uint32_t)k->max, &c->spec.ttl_s) == 0)
 			return 0;
-		(void)snprintf(e->text, sizeof e->text, "ttl %s is no plain number of seconds", LOG_QUOTE(text));
+		(void)snprintf(e->text, sizeof e->text, "ttl %s is no number from %" PRId64 " to %" PRId64, LOG_QUOTE(text),
+			       k->min, k->max);
 		break;
 	case SPEC_POLICY:
 		if (text.len > 0 && text.len <= NAME_MAX_BYTES && !value_has_control(text))
@@ -123,7 +135,9 @@ static int set_scalar(const struct yaml *y, struct spec_ctx *c, const struct key
 		if (text.len > 0 && text.len < 2048 && !value_has_control(text)) {
 			if (text.p[0] != '/')
 				(void)buf_printf(&c->cert, "%s/", c->base_dir);
-			return buf_add_span(&c->cert, text);
+			rc = buf_add_span(&c->cert, text);
+			if (rc != ERR_RANGE)
+				return rc;
 		}
 		(void)snprintf(e->text, sizeof e->text, "%s is no path", LOG_QUOTE(text));
 		break;
@@ -132,6 +146,17 @@ static int set_scalar(const struct yaml *y, struct spec_ctx *c, const struct key
 	memcpy(e->code, "E17", PROBLEM_CODE_BYTES);
 	e->hint = NULL;
 	return ERR_PARSE;
+}
+
+static int read_scalar(struct yaml *y, struct spec_ctx *c, const struct key *k)
+{
+	struct value_error e = {{0}, {0}, NULL};
+	int rc = set_scalar(y, c, k, &e);
+	if (rc == ERR_NOMEM)
+		return rc;
+	if (rc)
+		value_error_at(y, yaml_place(y), &e);
+	return 0;
 }
 
 static const char *empty_code(enum spec_key k)
@@ -176,11 +201,9 @@ static int read_spec_key(struct yaml *y, const struct yaml_key *key, void *ctx)
 	}
 	if (!yaml_is_scalar(y))
 		return yaml_refuse(y, empty_code(field), NULL, "a single value is wanted here");
-	struct value_error e = {{0}, {0}, NULL};
-	if (yaml_is_null(y))
-		yaml_problem(y, PROBLEM_ERROR, empty_code(field), yaml_place(y), "write a value, or take the key out", "%s is empty", k->path);
-	else if (set_scalar(y, c, k, &e) != 0)
-		value_error_at(y, yaml_place(y), &e);
+	if (!yaml_is_null(y))
+		return read_scalar(y, c, k);
+	yaml_problem(y, PROBLEM_ERROR, empty_code(field), yaml_place(y), "write a value, or take the key out", "%s is empty", k->path);
 	return 0;
 }
 
@@ -202,11 +225,8 @@ static int read_node(struct yaml *y, struct spec_ctx *c)
 		return yaml_mapping(y, read_spec_key, c);
 	if (!yaml_is_scalar(y) || c->scope != KEY_DOMAIN)
 		return yaml_refuse(y, "E16", "write keys such as `mode: testing`", "a mapping is wanted here");
-	struct value_error e = {{0}, {0}, NULL};
 	c->spec.set |= 1u << SPEC_POLICY;
-	if (set_scalar(y, c, keys_find(SPAN_LIT("policy"), KEY_DOMAIN), &e) != 0)
-		value_error_at(y, yaml_place(y), &e);
-	return 0;
+	return read_scalar(y, c, keys_find(SPAN_LIT("policy"), KEY_DOMAIN));
 }
 
 int spec_read(struct yaml *y, unsigned scope, struct place at, const char *base_dir, spec_fn *fn, void *ctx)

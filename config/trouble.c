@@ -53,16 +53,6 @@ static int encode(const struct problem *p, struct buf *out)
 	return out->failed;
 }
 
-static bool take_text(struct span *rest, struct span *out)
-{
-	const char *end = rest->len ? memchr(rest->p, '\0', rest->len) : NULL;
-	if (!end)
-		return false;
-	*out = (struct span){rest->p, (size_t)(end - rest->p)};
-	*rest = (struct span){end + 1, rest->len - out->len - 1};
-	return true;
-}
-
 static bool decode(struct span v, struct trouble *t)
 {
 	const size_t head = sizeof t->code + sizeof t->line + sizeof t->column;
@@ -73,8 +63,8 @@ static bool decode(struct span v, struct trouble *t)
 	memcpy(&t->line, v.p + sizeof t->code, sizeof t->line);
 	memcpy(&t->column, v.p + sizeof t->code + sizeof t->line, sizeof t->column);
 	struct span rest = {v.p + head, v.len - head};
-	return take_text(&rest, &t->file) && take_text(&rest, &t->domain) && take_text(&rest, &t->text) &&
-	       take_text(&rest, &t->hint);
+	return span_take_text(&rest, &t->file) && span_take_text(&rest, &t->domain) && span_take_text(&rest, &t->text) &&
+	       span_take_text(&rest, &t->hint);
 }
 
 /* What a key has behind its prefix. */
@@ -159,7 +149,7 @@ static int next_gone(struct replacement *r, struct buf *from, struct err *err)
 		rc = ERR_NOENT;
 	if (rc == 0) {
 		buf_reset(from);
-		rc = buf_add_span(from, key);
+		rc = buf_add_span(from, key) ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 	}
 	db_cursor_close(cur);
 	return rc;
@@ -170,7 +160,7 @@ static int delete_gone(struct replacement *r, struct err *err)
 	struct buf key;
 	buf_init(&key, DB_KEY_MAX_BYTES);
 	(void)buf_add(&key, r->prefix->bytes, r->prefix->len);
-	int rc = key.failed;
+	int rc = key.failed ? err_set(err, key.failed, "out of memory") : 0;
 	while (rc == 0) {
 		rc = next_gone(r, &key, err);
 		if (rc == 0) {

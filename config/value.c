@@ -28,6 +28,13 @@ __attribute__((format(printf, 4, 5))) static int wrong(struct value_error *e, co
 	return ERR_PARSE;
 }
 
+/* Nothing is wrong with the value: whoever reads it must stop, or a file that is good would be taken for a bad one. */
+static int no_memory(struct value_error *e)
+{
+	(void)wrong(e, "E16", NULL, "out of memory");
+	return ERR_NOMEM;
+}
+
 bool value_has_control(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
@@ -147,6 +154,8 @@ int value_add_mx(struct span text, struct buf *packed, enum value_note *note, st
 	if (rc)
 		return rc;
 	rc = name_parse_mx(text, &n, &err);
+	if (rc == ERR_NOMEM)
+		return no_memory(e);
 	if (rc) /* E05 is about lengths and empty labels, E04 about everything else that is no pattern */
 		return wrong(e, rc == ERR_RANGE ? "E05" : "E04", mx_hint(text), "mx %s", err.text);
 	struct span s = name_span(&n);
@@ -163,7 +172,7 @@ int value_add_mx(struct span text, struct buf *packed, enum value_note *note, st
 		return 0;
 	}
 	rc = pack_add(packed, s);
-	return rc ? wrong(e, "E16", NULL, "out of memory") : 0;
+	return rc ? no_memory(e) : 0;
 }
 
 int value_check_id(struct span text, struct value_error *e)
@@ -261,6 +270,8 @@ int value_add_rua(struct span text, struct buf *value, struct value_error *e)
 		else
 			(void)buf_add_char(value, c);
 	}
+	if (value->failed == ERR_NOMEM)
+		return no_memory(e);
 	return value->failed ? wrong(e, "E10", NULL, "the list of report addresses is too long") : 0;
 }
 
@@ -277,8 +288,9 @@ int value_parse_domain(struct span text, struct name *out, struct value_error *e
 	if (begins(text, "_mta-sts.", &rest) || begins(text, "_smtp._tls.", &rest))
 		return wrong(e, "E07", "write the mail domain itself", "%s is the name of a record, not a mail domain",
 			     LOG_QUOTE(text));
-	if (name_parse(text, out, &err) != 0)
-		return wrong(e, "E07", NULL, "domain %s", err.text);
+	rc = name_parse(text, out, &err);
+	if (rc)
+		return rc == ERR_NOMEM ? no_memory(e) : wrong(e, "E07", NULL, "domain %s", err.text);
 	if (begins(name_span(out), "mta-sts.", &rest))
 		return wrong(e, "E07", "write the mail domain itself, without `mta-sts.`",
 			     "%s is the name of a policy host, not a mail domain", LOG_QUOTE(text));
@@ -347,7 +359,7 @@ static int set_address(struct settings *s, const struct key *k, struct span text
 	addr_render((const struct sockaddr *)&sa, canonical);
 	int rc = k->type == KEY_ADDRESSES ? text_list_add(field_of(s, k), span_of(canonical))
 					  : text_set(field_of(s, k), span_of(canonical));
-	return rc ? wrong(e, "E16", NULL, "out of memory") : 0;
+	return rc ? no_memory(e) : 0;
 }
 
 static int set_ip(struct settings *s, const struct key *k, struct span text, struct value_error *e)
@@ -357,7 +369,7 @@ static int set_ip(struct settings *s, const struct key *k, struct span text, str
 	bool is_v6;
 	if (addr_parse_ip(text, canonical, &is_v6, &err) != 0)
 		return wrong(e, "E17", NULL, "%s: %s", k->path, err.text);
-	return text_list_add(field_of(s, k), span_of(canonical)) ? wrong(e, "E16", NULL, "out of memory") : 0;
+	return text_list_add(field_of(s, k), span_of(canonical)) ? no_memory(e) : 0;
 }
 
 static int set_path(struct settings *s, const struct key *k, struct span text, const char *base_dir,
@@ -368,7 +380,9 @@ static int set_path(struct settings *s, const struct key *k, struct span text, c
 	(void)buf_add_span(&copy, text);
 	const char *name = buf_text(&copy);
 	int rc;
-	if (text.len == 0 || copy.failed) {
+	if (copy.failed == ERR_NOMEM) {
+		rc = no_memory(e);
+	} else if (text.len == 0 || copy.failed) {
 		rc = wrong(e, "E17", NULL, "%s is no path", LOG_QUOTE(text));
 	} else {
 		char *path = file_join(base_dir, name);
@@ -379,7 +393,7 @@ static int set_path(struct settings *s, const struct key *k, struct span text, c
 						  : text_set(field_of(s, k), span_of(path));
 		free(path);
 		if (rc)
-			rc = wrong(e, "E16", NULL, "out of memory");
+			rc = no_memory(e);
 	}
 	buf_deinit(&copy);
 	return rc;
@@ -389,16 +403,19 @@ static int set_word(struct settings *s, const struct key *k, struct span text, s
 {
 	if (text.len == 0 || text.len > WORD_MAX_BYTES || has_char(text, ' '))
 		return wrong(e, "E17", NULL, "%s: %s is no single word", k->path, LOG_QUOTE(text));
-	return text_set(field_of(s, k), text) ? wrong(e, "E16", NULL, "out of memory") : 0;
+	return text_set(field_of(s, k), text) ? no_memory(e) : 0;
 }
 
 static int set_name(struct settings *s, const struct key *k, struct span text, struct value_error *e)
 {
 	struct name n;
 	struct err err = {0};
-	if (name_parse(text, &n, &err) != 0)
+	int rc = name_parse(text, &n, &err);
+	if (rc == ERR_NOMEM)
+		return no_memory(e);
+	if (rc)
 		return wrong(e, "E17", "a host name, such as policy.example.com", "%s: %s", k->path, err.text);
-	return text_set(field_of(s, k), name_span(&n)) ? wrong(e, "E16", NULL, "out of memory") : 0;
+	return text_set(field_of(s, k), name_span(&n)) ? no_memory(e) : 0;
 }
 
 enum { RUA_MAX_BYTES = 2000 }; /* a TXT record that still fits one UDP answer with room to spare */
@@ -412,7 +429,7 @@ static int add_rua(struct settings *s, const struct key *k, struct span text, st
 		(void)buf_add_text(&value, *field);
 	int rc = value_add_rua(text, &value, e);
 	if (rc == 0 && text_set(field, buf_span(&value)) != 0)
-		rc = wrong(e, "E16", NULL, "out of memory");
+		rc = no_memory(e);
 	buf_deinit(&value);
 	return rc;
 }

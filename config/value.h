@@ -1,4 +1,7 @@
-/* value: one scalar of the YAML -> one value, or a code with a sentence. Pure. */
+/* value: one scalar of the YAML -> one value, or a code with a sentence. Pure.
+ *
+ * Functions with a value_error return 0; ERR_PARSE or ERR_RANGE with e filled in; or ERR_NOMEM, which says nothing about the
+ * value: the caller passes it on and tells nobody that the value is wrong. */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
 

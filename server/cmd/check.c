@@ -20,14 +20,24 @@ struct history {
 	struct db_txn *txn;
 };
 
-static void open_history(struct history *h, const struct load *load, const char *state_dir)
+static int open_history(struct history *h, const struct load *load, const char *state_dir)
 {
 	const struct settings *s = load->count ? &load->files[0].source.settings : NULL;
 	const char *base = state_dir ? state_dir : s ? s->state_dir : NULL;
-	char *path = base ? file_join(base, "store") : NULL;
-	if (path && access(path, R_OK) == 0 && db_open(&h->store, path, DB_STORE, false, NULL) == 0)
-		(void)db_begin_read(h->store, &h->txn, NULL);
+	if (!base)
+		return 0;
+	struct err err = {0};
+	char *path = file_join(base, "store");
+	int rc = path ? 0 : ERR_NOMEM;
+	if (path && access(path, R_OK) == 0) {
+		rc = db_open(&h->store, path, DB_STORE, false, &err);
+		if (rc == 0)
+			rc = db_begin_read(h->store, &h->txn, &err);
+	}
 	free(path);
+	if (rc == ERR_IO)
+		cmd_say("what was served before cannot be read, and is not compared with: %s", err.text);
+	return rc == ERR_NOMEM ? rc : 0;
 }
 
 static void close_history(struct history *h)
@@ -130,8 +140,9 @@ static int run(const struct cmd_options *o)
 	if (rc == 0 && load.files[0].source.is_unread)
 		rc = err_set(&err, ERR_NOENT, "%s", load.files[0].source.problems.items[0].text);
 	if (rc == 0) {
-		open_history(&history, &load, o->state_dir);
-		rc = judge_all(&load, history.txn, &problems, &domain_count);
+		rc = open_history(&history, &load, o->state_dir);
+		if (rc == 0)
+			rc = judge_all(&load, history.txn, &problems, &domain_count);
 		gather_files(&load, &problems);
 		problem_sort(&problems);
 		if (rc || problems.failed)

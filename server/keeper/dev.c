@@ -74,6 +74,22 @@ int dev_start(struct selfca **out, struct db *store, struct db *keyring, const c
 	return rc;
 }
 
+static int add_if_bare(struct db_txn *txn, struct span domain, int64_t now_unix_s, struct buf *out)
+{
+	struct pair_choice choice;
+	struct buf host;
+	buf_init(&host, 512);
+	(void)buf_add_text(&host, "mta-sts.");
+	(void)buf_add_span(&host, domain);
+	int rc = host.failed;
+	if (rc == 0)
+		rc = pairs_find(txn, buf_span(&host), now_unix_s, &choice);
+	if (rc == ERR_NOENT)
+		rc = pack_add(out, buf_span(&host));
+	buf_deinit(&host);
+	return rc;
+}
+
 /* Hosts without a pair, packed (spec.h). */
 static int find_bare_hosts(struct db_txn *txn, int64_t now_unix_s, struct buf *out, struct err *err)
 {
@@ -82,19 +98,14 @@ static int find_bare_hosts(struct db_txn *txn, int64_t now_unix_s, struct buf *o
 	int rc = db_cursor_open(txn, DB_DOMAINS, &cur, err);
 	if (rc)
 		return rc;
-	for (rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0; rc = db_next(cur, &domain, &value)) {
-		struct pair_choice choice;
-		struct buf host;
-		buf_init(&host, 512);
-		(void)buf_add_text(&host, "mta-sts.");
-		(void)buf_add_span(&host, domain);
-		if (host.failed == 0 && pairs_find(txn, buf_span(&host), now_unix_s, &choice) == ERR_NOENT)
-			(void)pack_add(out, buf_span(&host));
-		buf_deinit(&host);
-	}
+	int add_rc = 0;
+	for (rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0 && add_rc == 0;
+	     rc = db_next(cur, &domain, &value))
+		add_rc = add_if_bare(txn, domain, now_unix_s, out);
 	db_cursor_close(cur);
-	if (out->failed)
-		return err_set(err, out->failed, "out of memory");
+	if (add_rc)
+		return err_set(err, add_rc, "the hosts without a certificate cannot be found%s",
+			       add_rc == ERR_NOMEM ? ": out of memory" : "");
 	return rc == ERR_NOENT ? 0 : err_set(err, rc, "store: the domains cannot be read");
 }
 

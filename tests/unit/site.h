@@ -7,6 +7,7 @@
 #include "../../config/apply.h"
 #include "../../config/bodies.h"
 #include "../../config/domains.h"
+#include "../../config/known.h"
 #include "../../config/merge.h"
 #include "../../config/rows.h"
 #include "../../config/whole.h"
@@ -56,17 +57,21 @@ static inline void site_put_bytes(const char *path, const char *text, int flags)
 		fail_msg("cannot write %s", path);
 }
 
-/* site_write: by rename. The inode of the former version stays in use, so that it does not come back at once. */
+/* The inode of a file stays in use when its name goes, so that no new one gets it: that would be a rewrite in place. */
+static inline void site_keep_inode(struct site *s, const char *path)
+{
+	char old[256], scratch[40];
+	(void)snprintf(scratch, sizeof scratch, ".old.%u", s->write_count++);
+	if (link(path, site_path(s, scratch, old)) != 0 && errno != ENOENT && errno != EPERM)
+		fail_msg("cannot link %s", path);
+}
+
+/* site_write: by rename. */
 static inline void site_write(struct site *s, const char *name, const char *text)
 {
-	char path[256], fresh[256], old[256], scratch[40];
-	(void)snprintf(scratch, sizeof scratch, ".new.%u", s->write_count);
-	site_path(s, scratch, fresh);
-	(void)snprintf(scratch, sizeof scratch, ".old.%u", s->write_count++);
-	site_path(s, scratch, old);
-	site_path(s, name, path);
-	if (link(path, old) != 0 && errno != ENOENT)
-		fail_msg("cannot link %s", path);
+	char path[256], fresh[256];
+	site_keep_inode(s, site_path(s, name, path));
+	site_path(s, ".new", fresh);
 	site_put_bytes(fresh, text, O_EXCL);
 	if (rename(fresh, path) != 0)
 		fail_msg("cannot rename to %s", path);
@@ -81,7 +86,8 @@ static inline void site_write_in_place(struct site *s, const char *name, const c
 static inline void site_remove(struct site *s, const char *name)
 {
 	char path[256];
-	if (remove(site_path(s, name, path)) != 0)
+	site_keep_inode(s, site_path(s, name, path));
+	if (remove(path) != 0)
 		fail_msg("cannot remove %s", path);
 }
 
@@ -155,12 +161,31 @@ static inline uint64_t site_body_references(struct db_txn *txn)
 	return sum;
 }
 
+/* Every spec belongs to a file that is known. */
+static inline void site_check_owners(struct db_txn *txn, enum db_table table)
+{
+	struct db_cursor *cur;
+	struct span key, value;
+	struct known known;
+	uint32_t owner;
+	assert_int_equal(known_load(txn, &known, NULL), 0);
+	assert_int_equal(db_cursor_open(txn, table, &cur, NULL), 0);
+	for (int rc = db_seek(cur, (struct span){NULL, 0}, &key, &value); rc == 0; rc = db_next(cur, &key, &value)) {
+		memcpy(&owner, value.p, sizeof owner);
+		assert_string_not_equal(known_path(&known, owner), "?");
+	}
+	db_cursor_close(cur);
+	known_deinit(&known);
+}
+
 static inline void site_check_store(struct site *s)
 {
 	struct db_txn *txn = site_begin(s);
 	assert_int_equal(site_check_rows(txn), db_count(txn, DB_WITHDRAWN));
 	assert_int_equal(site_body_references(txn), db_count(txn, DB_DOMAINS));
-	assert_int_equal(db_count(txn, DB_SPECS), db_count(txn, DB_FILE_OF));
+	assert_int_equal(db_count(txn, DB_SPECS) + db_count(txn, DB_POLICIES), db_count(txn, DB_FILE_OF));
+	site_check_owners(txn, DB_SPECS);
+	site_check_owners(txn, DB_POLICIES);
 	db_end(txn);
 }
 

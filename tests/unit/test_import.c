@@ -746,7 +746,7 @@ static void test_import_missing_path_is_a_problem(void **state)
 	lay_haproxy();
 	const char *const paths[] = {in_tree("not/there"), root};
 	run_paths(paths, 2, false, NOW);
-	check_said("E:not/there: does not exist\n");
+	check_said("W:not/there: does not exist yet; it is looked into as soon as it does\n");
 	assert_int_equal(served(HOST), 3);
 	assert_string_equal(buf_text(&dirs), "~\n\n"); /* the nearest folder, and the root */
 }

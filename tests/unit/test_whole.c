@@ -1,0 +1,152 @@
+#include "site.h"
+
+static struct site s;
+static struct load load;
+static struct whole whole;
+static struct outcome v;
+static struct problem_list problems;
+
+static int set_up(void **state)
+{
+	(void)state;
+	site_open(&s);
+	site_make_folder(&s, "d");
+	load = (struct load){0};
+	whole = (struct whole){0};
+	problems = (struct problem_list){0};
+	outcome_init(&v);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	whole_deinit(&whole);
+	load_deinit(&load);
+	outcome_deinit(&v);
+	problem_list_deinit(&problems);
+	site_close(&s);
+	return 0;
+}
+
+static void look(struct db_txn *history)
+{
+	whole_deinit(&whole);
+	load_deinit(&load);
+	problem_list_deinit(&problems);
+	int rc = load_run(&load, s.main_path, NULL, NULL, NULL, NULL);
+	assert_true(rc == 0 || rc == ERR_NOENT);
+	assert_int_equal(whole_init(&whole, &load, history, s.now_unix_s, &problems), 0);
+}
+
+/* The body of a domain; NULL: it is not good. */
+static const char *body_of(const char *domain)
+{
+	size_t at;
+	if (!whole_find(&whole, span_of(domain), &at))
+		fail_msg("%s is not there", domain);
+	assert_true(span_is(whole_domain(&whole, at), span_of(domain)));
+	assert_int_equal(whole_outcome(&whole, at, &v, &problems), 0);
+	return v.is_good ? buf_text(&v.body) : NULL;
+}
+
+#define BODY(mode, mx, max_age) "version: STSv1\r\nmode: " mode "\r\nmx: " mx "\r\nmax_age: " max_age "\r\n"
+
+static void test_whole_values_come_from_the_nearest_level(void **state)
+{
+	(void)state;
+	size_t at;
+	site_write(&s, SITE_MAIN, "defaults: {mode: testing, max_age: 86400, ttl: 5}\n"
+				  "policies: {p: {mode: enforce, mx: [p.example]}}\n"
+				  "domains:\n  a.example: p\n  b.example: {policy: p, mode: none}\n  c.example: {mx: c.example, ttl: 6}\n"
+				  "include: [d/*.yaml]\n");
+	site_write(&s, "d/d.yaml", "domains:\n  d.example: q\npolicies: {q: {max_age: 7, mx: q.example, tls_rpt: \"mailto:a@b.example\"}}\n");
+	look(NULL);
+	assert_int_equal(whole.domain_count, 4);
+	assert_int_equal(whole.policy_count, 2);
+	assert_string_equal(body_of("a.example"), BODY("enforce", "p.example", "86400"));
+	assert_int_equal(v.ttl_s, 5);
+	assert_string_equal(body_of("b.example"), BODY("none", "p.example", "86400"));
+	assert_string_equal(body_of("c.example"), BODY("testing", "c.example", "86400"));
+	assert_int_equal(v.ttl_s, 6);
+	assert_int_equal(v.tls_rpt.len, 0);
+	assert_string_equal(body_of("d.example"), BODY("testing", "q.example", "7"));
+	assert_true(span_is(v.tls_rpt, SPAN_LIT("v=TLSRPTv1; rua=mailto:a@b.example")));
+	assert_false(whole_find(&whole, SPAN_LIT("e.example"), &at));
+}
+
+static void test_whole_name_in_two_files_is_the_first_ones(void **state)
+{
+	(void)state;
+	site_write(&s, SITE_MAIN, "domains: {a.example: {mode: none, max_age: 1, mx: main.example}}\ninclude: [d/*.yaml]\n");
+	site_write(&s, "d/1.yaml", "domains:\n  a.example: {mode: none, max_age: 1, mx: one.example}\npolicies:\n  p: {mode: none}\n");
+	site_write(&s, "d/2.yaml", "domains:\n  a.example: {mode: none, max_age: 1, mx: two.example}\npolicies:\n  p: {mode: none}\n");
+	look(NULL);
+	assert_int_equal(problems.error_count, 3);
+	for (size_t i = 0; i < problems.count; i++) {
+		bool is_domain = strcmp(problems.items[i].code, "E07") == 0;
+		assert_true(is_domain || strcmp(problems.items[i].code, "E12") == 0);
+		assert_non_null(strstr(problems.items[i].text, is_domain ? SITE_MAIN : "d/1.yaml"));
+		assert_int_equal(problems.items[i].line, is_domain ? 2 : 4);
+	}
+	assert_string_equal(body_of("a.example"), BODY("none", "main.example", "1"));
+}
+
+static void test_whole_refused_entries_and_policies_give_no_body(void **state)
+{
+	(void)state;
+	site_write(&s, SITE_MAIN, "policies: {p: {mode: x}}\ndomains:\n  a.example: {mode: y}\n  b.example: p\n  c.example: nowhere\n"
+				  "  d.example: {mode: none, max_age: 1}\n");
+	look(NULL);
+	assert_null(body_of("a.example"));
+	assert_null(body_of("b.example"));
+	assert_int_equal(problems.error_count, 0); /* said by the source */
+	assert_null(body_of("c.example"));
+	assert_string_equal(problems.items[0].code, "E19");
+	assert_non_null(body_of("d.example"));
+}
+
+static void test_whole_broken_files_are_left_out(void **state)
+{
+	(void)state;
+	look(NULL); /* no main file at all */
+	assert_int_equal(whole.domain_count, 0);
+	site_write(&s, SITE_MAIN, "domains: {a.example: {mode: none, max_age: 1}}\ninclude: [d/*.yaml]\n");
+	site_write(&s, "d/1.yaml", "domains:\n  b.example: {mode: none, max_age: 1}\n  c.example: [\n");
+	look(NULL);
+	assert_int_equal(whole.domain_count, 1);
+	site_write(&s, SITE_MAIN, "defaults: {mode: x}\ndomains: {a.example: {mode: none, max_age: 1}}\n");
+	look(NULL);
+	assert_null(body_of("a.example")); /* what its defaults are is not known */
+}
+
+static void test_whole_is_compared_with_what_is_served(void **state)
+{
+	(void)state;
+	site_apply_main(&s, "domains: {a.example: {mode: enforce, max_age: 604800, mx: one.example, id: x}}\n");
+	site_write(&s, SITE_MAIN, "domains: {a.example: {mode: enforce, max_age: 604800, mx: two.example, id: x},\n"
+				  " b.example: {mode: none, max_age: 1}}\n");
+	struct db_txn *txn = site_begin(&s);
+	look(txn);
+	assert_null(body_of("a.example"));
+	assert_non_null(site_find_problem(&problems, "E14"));
+	assert_non_null(body_of("b.example"));
+	db_end(txn);
+	look(NULL); /* without a store there is nothing to say about the past */
+	assert_non_null(body_of("a.example"));
+	assert_null(site_find_problem(&problems, "E14"));
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_whole_values_come_from_the_nearest_level),
+		TEST(test_whole_name_in_two_files_is_the_first_ones),
+		TEST(test_whole_refused_entries_and_policies_give_no_body),
+		TEST(test_whole_broken_files_are_left_out),
+		TEST(test_whole_is_compared_with_what_is_served),
+	};
+	return cmocka_run_group_tests_name("whole", tests, NULL, NULL);
+}
