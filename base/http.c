@@ -95,18 +95,19 @@ static enum http_result take(struct head *h, bool (*is_of_class)(char), struct s
 	return p < h->end ? HTTP_DONE : HTTP_MORE;
 }
 
+/* RFC 9112 2.2: a bare CR ends no line, and a bare LF need not be taken for an end: what two parsers see two ways is how
+ * requests are smuggled. */
 static enum http_result take_line_end(struct head *h)
 {
-	if (h->p < h->end && *h->p == '\r') {
-		if (h->p + 1 == h->end)
-			return HTTP_MORE;
-		h->p++; /* what follows must be the LF: a bare CR ends no line (RFC 9112 2.2) */
-	}
 	if (h->p == h->end)
 		return HTTP_MORE;
-	if (*h->p != '\n')
+	if (*h->p != '\r')
 		return bad(h, 400);
-	h->p++;
+	if (h->p + 1 == h->end)
+		return HTTP_MORE;
+	if (h->p[1] != '\n')
+		return bad(h, 400);
+	h->p += 2;
 	return HTTP_DONE;
 }
 

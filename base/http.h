@@ -38,8 +38,8 @@ struct http_request {
 };
 
 /* http_parse_request: a request head out of in[0..len).
- * Leading empty lines (at most two) are skipped (RFC 9112 2.2). Every line ends in CRLF or LF.
- * 400      a bare CR, NUL or other control character; obs-fold; white space before the colon; no Host in
+ * Leading empty lines (at most two) are skipped (RFC 9112 2.2). Every line ends in CRLF.
+ * 400      a bare CR or LF, NUL or other control character; obs-fold; white space before the colon; no Host in
  *          HTTP/1.1, two of them, an empty or invalid one (also beside an absolute-form, which otherwise
  *          overrides it); user information in an authority; Content-Length that is doubled or no number;
  *          Transfer-Encoding beside Content-Length, in HTTP/1.0, or not ending in chunked

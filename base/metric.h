@@ -45,6 +45,8 @@ struct err;
 	X(M_CLOSE_NOMEM, "close_reason_total{reason=\"nomem\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_STORE, "close_reason_total{reason=\"store\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_CROWDED, "close_reason_total{reason=\"crowded\"}", c, "Connections closed, by reason") \
+	X(M_CLOSE_CLIENT_LIMIT, "close_reason_total{reason=\"client_limit\"}", c, "Connections closed, by reason") \
+	X(M_CLOSE_HANDSHAKE_LIMIT, "close_reason_total{reason=\"handshake_limit\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_STOPPING, "close_reason_total{reason=\"stopping\"}", c, "Connections closed, by reason") \
 	X(M_STORE_ERRORS, "store_read_errors_total", c, "Reads of the store that failed") \
 	X(M_RELOADS, "reloads_total", c, "Reloads committed") \

@@ -28,6 +28,17 @@ struct settings {
 	char *dns_tls_rpt;              /* the record's value, "v=TLSRPTv1; rua=…" */
 	char *dns_host;                 /* where mta-sts.<domain> points as CNAME */
 	struct text_list dns_addresses; /* or as A and AAAA */
+	uint32_t limits_connections;            /* of the server as a whole, as limits_handshakes */
+	uint32_t limits_connections_per_client; /* 0: no limit */
+	uint32_t limits_handshakes;
+	uint32_t limits_accepts_per_turn;
+	uint32_t limits_handshake_timeout_ms;
+	uint32_t limits_request_timeout_ms;
+	uint32_t limits_write_timeout_ms;
+	uint32_t limits_linger_timeout_ms;
+	uint32_t limits_hello_max_bytes;
+	uint32_t limits_head_max_bytes;
+	uint32_t limits_linger_max_bytes;
 };
 
 int text_list_add(struct text_list *l, struct span text); /* 0 or ERR_NOMEM */

@@ -92,19 +92,36 @@ int settings_encode(const struct settings *s, struct buf *out)
 	return out->failed;
 }
 
+static uint32_t largest(const struct key *k)
+{
+	return k->type == KEY_ID_SCHEME ? ID_DIGEST : (uint32_t)k->max;
+}
+
 static int decode_one(struct settings *s, const struct key *k, struct span value)
 {
 	switch (shape_of(k->type)) {
-	case SHAPE_NUMBER: return value_parse_number(value, 0, UINT32_MAX, (uint32_t *)field_of(s, k));
+	case SHAPE_NUMBER: return value_parse_number(value, 0, largest(k), (uint32_t *)field_of(s, k));
 	case SHAPE_TEXT: return text_set(field_of(s, k), value);
 	case SHAPE_LIST: return text_list_add(field_of(s, k), value);
 	}
 	return ERR_PARSE;
 }
 
+/* What was stored by a version that did not know a key: its default. Texts and lists may be left out on purpose. */
+static int set_default_numbers(struct settings *s)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < keys_count; i++)
+		if ((keys_table[i].scopes & KEY_SERVER) && keys_table[i].def && shape_of(keys_table[i].type) == SHAPE_NUMBER)
+			rc = value_set_default(s, &keys_table[i]);
+	return rc;
+}
+
 int settings_decode(struct span stored, struct settings *s)
 {
 	*s = (struct settings){0};
+	if (set_default_numbers(s) != 0)
+		return ERR_PARSE;
 	struct span path, value;
 	while (stored.len) {
 		if (!span_take_text(&stored, &path) || !span_take_text(&stored, &value))

@@ -1,5 +1,6 @@
 #include "conn.h"
 
+#include "../../base/clock.h"
 #include "../../base/metric.h"
 #include "wire.h"
 
@@ -11,6 +12,8 @@ enum {
 	CONN_MAGIC = 0x434f4e4e, /* "CONN" */
 	/* the flight with a chain as long as pem.h allows, or the largest policy in records */
 	OUT_MAX_BYTES = 262144,
+	/* A ClientHello follows the last packet of TCP's handshake at once, unless that packet or the client is slow. */
+	FRESH_MS = 500,
 };
 
 enum conn_state {
@@ -23,9 +26,10 @@ enum conn_state {
 struct conn {
 	uint32_t magic;
 	enum conn_state state;
-	bool has_spoken; /* the client has sent a byte */
+	uint64_t accepted_ms;
 	size_t lingered_bytes;
 	struct conn_env *env;
+	struct client *client;
 	struct crowd_member member;
 	struct session session;
 	struct wire wire;
@@ -55,19 +59,52 @@ static void conn_close(struct conn *c, enum close_reason reason)
 	metric_add((enum metric)reason, 1);
 	metric_add(M_CONNECTIONS_OPEN, -1);
 	crowd_move(&c->env->crowd, &c->member, CROWD_NONE);
+	clients_leave(c->client);
 	session_deinit(&c->session);
 	wire_close(&c->wire);
 }
 
-/* join: where the crowd is too large somebody goes, but never the one that joins. */
-static void join(struct conn *c, enum crowd_queue queue)
+/* settle: who was fresh and has not used its time is idle. */
+static void settle(struct conn_env *env)
 {
-	if (c->member.queue == queue)
-		return;
-	struct crowd_member *surplus = crowd_surplus(&c->env->crowd, queue);
+	uint64_t now_ms = clock_mono_ms();
+	struct crowd_member *m;
+	while ((m = env->crowd.oldest[CROWD_FRESH]) && now_ms - conn_of_member(m)->accepted_ms >= FRESH_MS)
+		crowd_move(&env->crowd, m, CROWD_IDLE);
+}
+
+/* next_surplus: who seems silent may have spoken while we were busy. */
+static struct crowd_member *next_surplus(struct conn_env *env)
+{
+	settle(env);
+	struct crowd_member *m = crowd_surplus(&env->crowd);
+	while (m && crowd_is_silent(m) && wire_has_bytes(&conn_of_member(m)->wire)) {
+		crowd_move(&env->crowd, m, CROWD_TALKING);
+		m = crowd_surplus(&env->crowd);
+	}
+	return m;
+}
+
+/* make_room: for one more. false: there is none to be had. */
+static bool make_room(struct conn_env *env)
+{
+	if (!crowd_is_full(&env->crowd))
+		return true;
+	struct crowd_member *surplus = next_surplus(env);
 	if (surplus)
 		conn_close(conn_of_member(surplus), CLOSE_CROWDED);
-	crowd_move(&c->env->crowd, &c->member, queue);
+	return surplus;
+}
+
+/* join_engines: another one goes where there are too many engines, never the one that joins. */
+static void join_engines(struct conn *c)
+{
+	struct crowd *crowd = &c->env->crowd;
+	if (c->member.queue == CROWD_ENGINE)
+		return;
+	if (crowd_is_full_of_engines(crowd))
+		conn_close(conn_of_member(crowd_surplus_engine(crowd)), CLOSE_HANDSHAKE_LIMIT);
+	crowd_move(crowd, &c->member, CROWD_ENGINE);
 }
 
 /* flush: sends what was produced. Afterwards the shared buffer is empty, whatever happened. */
@@ -81,16 +118,24 @@ static enum wire_result flush(struct conn *c)
 	return rc;
 }
 
-/* linger: all is written. Our side closes; the engine has done its work. */
+/* linger: all is written. Our side closes. */
 static void linger(struct conn *c)
 {
-	session_deinit(&c->session);
-	crowd_move(&c->env->crowd, &c->member, CROWD_LIGHT);
+	crowd_move(&c->env->crowd, &c->member, CROWD_LINGERING);
 	c->state = CONN_LINGER;
 	if (wire_half_close(&c->wire))
 		wire_start_deadline(&c->wire, c->env->limits.linger_timeout_ms);
 	else /* the client was faster */
 		conn_close(c, c->session.reason);
+}
+
+/* answer: with the last that the session produced; what the engine holds is free from here on. */
+static void answer(struct conn *c)
+{
+	enum wire_result rc = flush(c);
+	session_deinit(&c->session);
+	if (rc == WIRE_DONE)
+		linger(c);
 }
 
 /* conn_advance: the only place where what a session wants becomes a write, a deadline or a close; the wire
@@ -102,14 +147,14 @@ static void conn_advance(struct conn *c, enum session_state before, enum step st
 		if (before != SESSION_REQUEST && c->session.state == SESSION_REQUEST)
 			wire_start_deadline(&c->wire, c->env->limits.request_timeout_ms);
 		if (c->session.tls)
-			join(c, CROWD_HEAVY);
+			join_engines(c);
 		(void)flush(c);
 		break;
 	case STEP_WRITE:
 		c->state = CONN_RESPONSE;
+		crowd_move(&c->env->crowd, &c->member, CROWD_ANSWERING);
 		wire_start_deadline(&c->wire, c->env->limits.write_timeout_ms);
-		if (flush(c) == WIRE_DONE)
-			linger(c);
+		answer(c);
 		break;
 	default:
 		buf_reset(&c->env->out);
@@ -127,7 +172,8 @@ static void on_bytes(struct wire *w, struct span bytes)
 		return;
 	}
 	assert(c->state == CONN_TALKING);
-	c->has_spoken = true;
+	if (crowd_is_silent(&c->member))
+		crowd_move(&c->env->crowd, &c->member, CROWD_TALKING);
 	enum session_state before = c->session.state;
 	conn_advance(c, before, session_take(&c->session, bytes));
 }
@@ -158,7 +204,7 @@ static void request_is_late(struct conn *c)
 
 static bool is_idle_at_stop(const struct conn *c)
 {
-	return c->env->is_stopping && !c->has_spoken;
+	return c->env->is_stopping && crowd_is_silent(&c->member);
 }
 
 static void on_deadline(struct wire *w)
@@ -189,21 +235,32 @@ static const struct wire_events events = {
 	.on_gone = on_gone,
 };
 
-void conn_accept(struct conn_env *env, int take_fd)
+/* turn_away: costs microseconds, and is counted only. */
+static void turn_away(int take_fd, enum close_reason reason)
 {
-	metric_add(M_CONNECTIONS, 1);
+	metric_add((enum metric)reason, 1);
+	(void)close(take_fd);
+}
+
+/* conn_new: NULL: out of memory. */
+static struct conn *conn_new(struct conn_env *env)
+{
 	struct conn *c = calloc(1, sizeof *c);
-	if (!c) {
-		metric_add(M_CLOSE_NOMEM, 1);
-		(void)close(take_fd);
-		return;
-	}
-	metric_add(M_CONNECTIONS_OPEN, 1);
+	if (!c)
+		return NULL;
 	c->magic = CONN_MAGIC;
 	c->state = CONN_TALKING;
 	c->env = env;
 	session_init(&c->session, &env->session);
-	join(c, CROWD_LIGHT);
+	return c;
+}
+
+static void start(struct conn *c, int take_fd)
+{
+	struct conn_env *env = c->env;
+	metric_add(M_CONNECTIONS_OPEN, 1);
+	c->accepted_ms = clock_mono_ms();
+	crowd_move(&env->crowd, &c->member, CROWD_FRESH);
 	uv_buf_t read_into = uv_buf_init(env->read_bytes, sizeof env->read_bytes);
 	if (wire_open(&c->wire, env->loop, take_fd, &events, read_into))
 		wire_start_deadline(&c->wire, env->limits.handshake_timeout_ms);
@@ -211,33 +268,63 @@ void conn_accept(struct conn_env *env, int take_fd)
 		conn_close(c, CLOSE_IO);
 }
 
+void conn_accept(struct conn_env *env, int take_fd, const struct sockaddr *peer)
+{
+	struct client *client;
+	metric_add(M_CONNECTIONS, 1);
+	if (!clients_enter(&env->clients, peer, env->limits.connections_per_client, &client)) {
+		turn_away(take_fd, CLOSE_CLIENT_LIMIT);
+		return;
+	}
+	bool has_room = make_room(env);
+	struct conn *c = has_room ? conn_new(env) : NULL;
+	if (!c) {
+		clients_leave(client);
+		turn_away(take_fd, has_room ? CLOSE_NOMEM : CLOSE_CROWDED);
+		return;
+	}
+	c->client = client;
+	start(c, take_fd);
+}
+
+static void hurry(struct conn_env *env, struct crowd_member *first)
+{
+	for (struct crowd_member *m = first; m; m = m->newer)
+		wire_start_deadline(&conn_of_member(m)->wire, env->limits.drain_idle_ms);
+}
+
 void conn_stop_all(struct conn_env *env)
 {
 	env->is_stopping = true;
-	for (struct crowd_member *m = env->crowd.oldest[CROWD_LIGHT]; m; m = m->newer) {
-		struct conn *c = conn_of_member(m);
-		if (!c->has_spoken)
-			wire_start_deadline(&c->wire, env->limits.drain_idle_ms);
-	}
+	hurry(env, env->crowd.oldest[CROWD_FRESH]);
+	hurry(env, env->crowd.oldest[CROWD_IDLE]);
 }
 
 void conn_close_all(struct conn_env *env)
 {
-	for (int queue = CROWD_LIGHT; queue < CROWD_QUEUE_COUNT; queue++) {
+	for (int queue = CROWD_FRESH; queue < CROWD_QUEUE_COUNT; queue++) {
 		while (env->crowd.oldest[queue])
 			conn_close(conn_of_member(env->crowd.oldest[queue]), CLOSE_STOPPING);
 	}
+}
+
+void conn_set_limits(struct conn_env *env, const struct limits *limits)
+{
+	env->limits = *limits;
+	env->crowd.max_count = limits->connections;
+	env->crowd.engine_max_count = limits->handshakes;
+	env->session.hello_max_bytes = limits->hello_max_bytes;
+	env->session.head_max_bytes = limits->head_max_bytes;
 }
 
 void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view,
 		   const struct tls_config *tls, const struct limits *limits)
 {
 	env->loop = loop;
-	env->limits = *limits;
-	env->crowd.max_count = limits->conn_max_count;
-	env->crowd.heavy_max_count = limits->engine_max_count;
 	buf_init(&env->out, OUT_MAX_BYTES);
 	session_env_init(&env->session, view, tls, &env->out);
+	clients_init(&env->clients);
+	conn_set_limits(env, limits);
 }
 
 void conn_env_deinit(struct conn_env *env)

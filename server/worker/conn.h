@@ -4,6 +4,7 @@
 #ifndef WORKER_CONN_H
 #define WORKER_CONN_H
 
+#include "clients.h"
 #include "crowd.h"
 #include "limits.h"
 #include "session.h"
@@ -11,13 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct sockaddr;
 struct uv_loop_s;
 
-/* What the connections of one worker share. Large: keep it on the heap. */
+/* What the connections of one worker share. Large: keep it on the heap, zeroed. */
 struct conn_env {
 	struct uv_loop_s *loop;
 	struct limits limits;
 	struct crowd crowd;
+	struct clients clients;
 	bool is_stopping;
 	struct buf out; /* records on their way to the socket; empty between callbacks */
 	struct session_env session;
@@ -29,8 +32,13 @@ void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *vi
 		   const struct tls_config *tls, const struct limits *limits);
 void conn_env_deinit(struct conn_env *env); /* when no connection is left; accepts a zeroed one */
 
-/* conn_accept: serves a connected, non-blocking socket. It closes and frees itself, through the loop. */
-void conn_accept(struct conn_env *env, int take_fd);
+/* conn_set_limits: from now on, also for the connections that are open; none of them goes for it. */
+void conn_set_limits(struct conn_env *env, const struct limits *limits);
+
+/* conn_accept: serves a connected, non-blocking socket, or closes it at once where there is no room for it. It closes and
+ * frees itself, through the loop.
+ * peer  the client's address, by which connections_per_client counts */
+void conn_accept(struct conn_env *env, int take_fd, const struct sockaddr *peer);
 
 /* conn_stop_all: no more than limits.drain_idle_ms for those that have not sent a byte; the others go on. */
 void conn_stop_all(struct conn_env *env);

@@ -29,16 +29,42 @@ void crowd_move(struct crowd *cr, struct crowd_member *m, enum crowd_queue to)
 	cr->count[to]++;
 }
 
-size_t crowd_count(const struct crowd *cr)
+bool crowd_is_silent(const struct crowd_member *m)
 {
-	return cr->count[CROWD_LIGHT] + cr->count[CROWD_HEAVY];
+	return m->queue == CROWD_FRESH || m->queue == CROWD_IDLE;
 }
 
-struct crowd_member *crowd_surplus(const struct crowd *cr, enum crowd_queue joining)
+size_t crowd_count(const struct crowd *cr)
 {
-	if (joining == CROWD_HEAVY)
-		return cr->count[CROWD_HEAVY] >= cr->heavy_max_count ? cr->oldest[CROWD_HEAVY] : NULL;
-	if (crowd_count(cr) < cr->max_count)
-		return NULL;
-	return cr->oldest[CROWD_LIGHT] ? cr->oldest[CROWD_LIGHT] : cr->oldest[CROWD_HEAVY];
+	size_t count = 0;
+	for (int queue = CROWD_FRESH; queue < CROWD_QUEUE_COUNT; queue++)
+		count += cr->count[queue];
+	return count;
+}
+
+bool crowd_is_full(const struct crowd *cr)
+{
+	return crowd_count(cr) >= cr->max_count;
+}
+
+bool crowd_is_full_of_engines(const struct crowd *cr)
+{
+	return cr->count[CROWD_ENGINE] >= cr->engine_max_count;
+}
+
+struct crowd_member *crowd_surplus(const struct crowd *cr)
+{
+	struct crowd_member *const order[] = {
+		cr->newest[CROWD_IDLE],    cr->oldest[CROWD_LINGERING], cr->newest[CROWD_FRESH],
+		cr->oldest[CROWD_TALKING], cr->oldest[CROWD_ENGINE],
+	};
+	struct crowd_member *m = NULL;
+	for (size_t i = 0; !m && i < sizeof order / sizeof *order; i++)
+		m = order[i];
+	return m;
+}
+
+struct crowd_member *crowd_surplus_engine(const struct crowd *cr)
+{
+	return cr->oldest[CROWD_ENGINE];
 }

@@ -1,4 +1,5 @@
-/* limits: every deadline and ceiling of a worker's connections, with its reason. Values only.
+/* limits: every deadline and ceiling of a worker's connections. Values only; the operator's are the `limits` keys of
+ * config/keys.c, where each default has its reason.
  *
  * A deadline runs from the moment its phase begins and no progress moves it: a client that sends a byte at a
  * time gets no more time than one that sends nothing, and no connection lives longer than the sum of the
@@ -9,36 +10,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct settings;
+
 struct limits {
+	size_t connections;            /* of this worker, as the next two */
+	size_t connections_per_client; /* 0: no limit */
+	size_t handshakes;             /* connections with a TLS engine */
+	int accepts_per_turn;
 	uint64_t handshake_timeout_ms; /* from accept until the TLS handshake is done */
 	uint64_t request_timeout_ms;   /* from there until the request's head is complete */
 	uint64_t write_timeout_ms;     /* until the system has taken all of the response */
 	uint64_t linger_timeout_ms;    /* until the client has closed as well (RFC 9112 9.6) */
-	size_t linger_max_bytes;       /* read and dropped meanwhile */
-	uint64_t drain_timeout_ms;     /* after SIGTERM, for all connections together */
-	uint64_t drain_idle_ms;        /* after SIGTERM, for one that has not sent a byte */
-	size_t conn_max_count;         /* open at once; above it the oldest one goes */
-	size_t engine_max_count;       /* of these, with a TLS engine */
+	size_t hello_max_bytes;        /* kept of an incomplete ClientHello */
+	size_t head_max_bytes;
+	size_t linger_max_bytes;   /* read and dropped meanwhile */
+	uint64_t drain_timeout_ms; /* after SIGTERM, for all connections together */
+	uint64_t drain_idle_ms;    /* after SIGTERM, for one that has not sent a byte */
 };
 
-/* 10 s: senders allow 2 to 60 s for everything, most of them 60; a satellite link needs about 3 for a
- * handshake. The four together stay below the 60 s after which any sender has given up.
- * 2 s, 256 KiB: a few round trips for what the client sends on while we have answered already, so that our
- * closing does not destroy the answer: a request of 100 KB is refused after its first 16.
- * 5 s, 1 s: a restart should be quick; a connection waits for its first bytes a round trip, not a second.
- * 16384, 4096: 16 MiB of silent connections, 160 MiB of engines at about 40 KiB. An honest client is gone
- * within a second: at the limit, the oldest connection is the least likely one to be honest. */
-#define LIMITS_DEFAULT \
-	((struct limits){ \
-		.handshake_timeout_ms = 10000, \
-		.request_timeout_ms = 10000, \
-		.write_timeout_ms = 10000, \
-		.linger_timeout_ms = 2000, \
-		.linger_max_bytes = 262144, \
-		.drain_timeout_ms = 5000, \
-		.drain_idle_ms = 1000, \
-		.conn_max_count = 16384, \
-		.engine_max_count = 4096, \
-	})
+/* limits_share: what each of worker_count workers may do, so that all of them keep to the settings. fd_max_count: as
+ * many descriptors can connections have at most. */
+void limits_share(const struct settings *settings, size_t worker_count, size_t fd_max_count, struct limits *out);
 
 #endif

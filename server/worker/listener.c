@@ -11,19 +11,20 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 1024,              /* queued by the kernel while we are busy, if somaxconn allows it */
-	ACCEPTS_PER_TURN_COUNT = 64, /* about as many handshakes as 30 ms of one core hold */
-	PAUSE_MS = 100,              /* until the next try for want of descriptors or memory */
+	BACKLOG = 1024, /* queued by the kernel while we are busy, if somaxconn allows it */
+	PAUSE_MS = 100, /* until the next try for want of descriptors or memory */
+	TELL_MS = 60000, /* that is logged no oftener: clients can bring it about again and again */
 };
 
 enum accepted { ACCEPTED_ONE, ACCEPTED_GONE, ACCEPTED_NONE, ACCEPTED_FAILED };
 
 static enum accepted accept_one(struct listener *li)
 {
-	int fd = accept4(li->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof peer;
+	int fd = accept4(li->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
-		li->all->is_pause_logged = false;
-		li->all->on_accept(li->all->ctx, fd);
+		li->all->on_accept(li->all->ctx, fd, (const struct sockaddr *)&peer);
 		return ACCEPTED_ONE;
 	}
 	switch (errno) {
@@ -75,10 +76,11 @@ static void on_pause_over(uv_timer_t *timer)
 static void rest_for_a_while(struct listeners *l, int error)
 {
 	metric_add(M_ACCEPT_FAILURES, 1);
-	if (!l->is_pause_logged) /* once, until it works again */
-		log_warn("worker.accept", "error=%s retry_ms=%d", LOG_QUOTE(span_of(uv_strerror(error))),
-			 PAUSE_MS);
-	l->is_pause_logged = true;
+	uint64_t now_ms = uv_now(l->pause.loop);
+	if (l->told_ms == 0 || now_ms - l->told_ms >= TELL_MS) {
+		l->told_ms = now_ms;
+		log_warn("worker.accept", "error=%s retry_ms=%d", LOG_QUOTE(span_of(uv_strerror(error))), PAUSE_MS);
+	}
 	set_polling(l, false);
 	(void)uv_timer_start(&l->pause, on_pause_over, PAUSE_MS, 0);
 }
@@ -89,7 +91,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (status != 0)
 		rest_for_a_while(li->all, status);
-	else if (accept_queued(li, ACCEPTS_PER_TURN_COUNT) == ACCEPTED_FAILED)
+	else if (accept_queued(li, li->all->accepts_per_turn) == ACCEPTED_FAILED)
 		rest_for_a_while(li->all, uv_translate_sys_error(errno));
 }
 

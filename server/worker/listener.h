@@ -14,8 +14,8 @@ struct err;
 
 enum { LISTENERS_MAX_COUNT = 64 };
 
-/* A connected, non-blocking socket, closed on exec. */
-typedef void listener_accept_fn(void *ctx, int take_fd);
+/* A connected, non-blocking socket, closed on exec, and where it comes from. */
+typedef void listener_accept_fn(void *ctx, int take_fd, const struct sockaddr *peer);
 
 struct listener {
 	uv_poll_t poll;
@@ -26,14 +26,15 @@ struct listener {
 struct listeners {
 	struct listener items[LISTENERS_MAX_COUNT];
 	size_t count;
+	int accepts_per_turn; /* may change at any time */
 	uv_timer_t pause; /* runs while accepting rests */
-	bool is_pause_logged;
+	uint64_t told_ms; /* when that was logged last; 0: never */
 	listener_accept_fn *on_accept;
 	void *ctx;
 };
 
-/* listeners_open: count sockets, inherited as first_fd and those behind it; bound, perhaps listening already.
- * l is zeroed, and stays where it is until the loop has ended; listeners_close is due whatever it returns. */
+/* listeners_open: accepts_per_turn is set by the caller. count sockets, inherited as first_fd and those behind it; bound, perhaps listening already.
+ * l is zeroed otherwise, and stays where it is until the loop has ended; listeners_close is due whatever it returns. */
 int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count,
 		   listener_accept_fn *on_accept, void *ctx, struct err *err);
 

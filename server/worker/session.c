@@ -111,7 +111,10 @@ static enum step step_hello(struct session *s)
 		return close_for(s, CLOSE_NOMEM);
 	switch (hello_parse((const uint8_t *)in.p, in.len, &hello)) {
 	case HELLO_DONE: return look_up(s, &hello, in);
-	case HELLO_MORE: return keep(s, in) == 0 ? STEP_READ : close_for(s, CLOSE_NOMEM);
+	case HELLO_MORE:
+		if (in.len >= s->env->hello_max_bytes)
+			return refuse(s, &hello, ALERT_ILLEGAL_PARAMETER, CLOSE_BAD_HELLO);
+		return keep(s, in) == 0 ? STEP_READ : close_for(s, CLOSE_NOMEM);
 	case HELLO_BAD: break;
 	}
 	return refuse_bad_hello(s, &hello);
@@ -190,11 +193,13 @@ static enum step step_request(struct session *s)
 		return give_up(s, rc);
 	if (gather(s, in, &in) != 0)
 		return close_for(s, CLOSE_NOMEM);
-	switch (http_parse_request(in.p, in.len, &r)) {
-	case HTTP_DONE: return answer(s, &r);
-	case HTTP_BAD: return respond(s, r.status, r.method, (struct span){0});
-	case HTTP_MORE: break;
-	}
+	enum http_result parsed = http_parse_request(in.p, in.len, &r);
+	if (parsed == HTTP_BAD)
+		return respond(s, r.status, r.method, (struct span){0});
+	if ((parsed == HTTP_DONE ? r.head_len : in.len) > s->env->head_max_bytes) /* RFC 6585 5 */
+		return respond(s, 431, r.method, (struct span){0});
+	if (parsed == HTTP_DONE)
+		return answer(s, &r);
 	return keep(s, in) == 0 ? STEP_NEXT : close_for(s, CLOSE_NOMEM);
 }
 
@@ -246,6 +251,8 @@ void session_env_init(struct session_env *env, struct view *view, const struct t
 	env->view = view;
 	env->tls = tls;
 	env->out = out;
+	env->hello_max_bytes = HELLO_MAX_BYTES;
+	env->head_max_bytes = HTTP_HEAD_MAX_BYTES;
 	/* the largest policy, which check refuses to exceed, and more than any head */
 	buf_init(&env->response, (size_t)2 * 65536);
 }

@@ -33,6 +33,8 @@ enum close_reason {
 	CLOSE_NOMEM = M_CLOSE_NOMEM,
 	CLOSE_STORE = M_CLOSE_STORE,
 	CLOSE_CROWDED = M_CLOSE_CROWDED,
+	CLOSE_CLIENT_LIMIT = M_CLOSE_CLIENT_LIMIT,
+	CLOSE_HANDSHAKE_LIMIT = M_CLOSE_HANDSHAKE_LIMIT,
 	CLOSE_STOPPING = M_CLOSE_STOPPING,
 };
 
@@ -42,11 +44,14 @@ enum { SESSION_IN_MAX_BYTES = 65536 };
 struct session_env {
 	struct view *view;
 	const struct tls_config *tls;
+	size_t hello_max_bytes;               /* kept of an incomplete ClientHello */
+	size_t head_max_bytes;                /* of a request; HTTP_HEAD_MAX_BYTES at most */
 	struct buf *out;                      /* records on their way to the client */
 	struct buf response;                  /* plain text on its way into records */
 	char head_bytes[HTTP_HEAD_MAX_BYTES]; /* plain text out of records */
 };
 
+/* session_env_init: with the largest ceilings. */
 void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls,
 		      struct buf *out);
 void session_env_deinit(struct session_env *env); /* accepts a zeroed one */

@@ -6,6 +6,7 @@
 #include "../../base/metric.h"
 #include "../../certs/mbed.h"
 #include "../../certs/pairs.h"
+#include "../../config/apply.h"
 #include "../../config/domains.h"
 
 #include <stdlib.h>
@@ -70,6 +71,12 @@ enum view_result view_find_body(struct view *v, struct span host, struct span *o
 	if (rc == 0)
 		rc = domains_body(v->store_txn, &row, out);
 	return rc == 0 ? VIEW_FOUND : failed(); /* nor is a row without its body: they come together */
+}
+
+enum view_result view_find_settings(struct view *v, struct span *out)
+{
+	int rc = apply_find_settings(v->store_txn, out);
+	return rc == 0 ? VIEW_FOUND : rc == ERR_NOENT ? VIEW_NO_DOMAIN : failed();
 }
 
 /* load: chain and key of one pair. ERR_NOENT: its key is not in this snapshot of the keyring. */

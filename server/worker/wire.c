@@ -100,6 +100,13 @@ enum wire_result wire_write(struct wire *w, struct span bytes)
 	return write_rest(w, (struct span){bytes.p + n, bytes.len - (size_t)n});
 }
 
+bool wire_has_bytes(const struct wire *w)
+{
+	uv_os_fd_t fd;
+	char byte;
+	return uv_fileno((const uv_handle_t *)&w->tcp, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 bool wire_is_pending(const struct wire *w)
 {
 	return w->rest;

@@ -49,6 +49,9 @@ enum wire_result { WIRE_DONE, WIRE_PENDING, WIRE_FAILED, WIRE_NOMEM };
  * may be written before on_written. */
 enum wire_result wire_write(struct wire *w, struct span bytes);
 
+/* wire_has_bytes: has the peer sent anything that on_bytes has not seen yet? */
+bool wire_has_bytes(const struct wire *w);
+
 bool wire_is_pending(const struct wire *w);
 
 /* wire_half_close: no more from us; reading goes on. Only if nothing is pending. false: the peer has gone. */

@@ -7,7 +7,9 @@
 #include "../../base/metric.h"
 #include "../../certs/mbed.h"
 #include "conn.h"
+#include "limits_watch.h"
 #include "listener.h"
+#include "sandbox.h"
 #include "tls.h"
 #include "view.h"
 
@@ -32,9 +34,11 @@ struct worker {
 	struct metric_page *page;
 	struct view view;
 	struct tls_config *tls;
-	struct limits limits;
+	size_t fd_max_count; /* that connections may have */
+	struct limits_watch limits;
 	struct listeners listeners;
 	struct conn_env conns;
+	uv_tcp_t first;
 };
 
 static void set_state(enum worker_state state)
@@ -52,23 +56,21 @@ static int stop_with_keeper(pid_t keeper_pid, struct err *err)
 	return 0;
 }
 
-/* raise_fd_limit: as far as the administrator allows; what is left sets how many connections there may be. */
-static int raise_fd_limit(struct limits *limits, struct err *err)
+/* raise_fd_limit: as far as the administrator allows; what is left is a ceiling for limits.connections. */
+static int raise_fd_limit(size_t *out_max_count, struct err *err)
 {
 	struct rlimit r;
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
 		return err_errno(err, errno, "RLIMIT_NOFILE");
-	rlim_t want = limits->conn_max_count + RESERVED_FD_COUNT;
-	if (r.rlim_cur < want) {
-		r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+	if (r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
 		if (setrlimit(RLIMIT_NOFILE, &r) != 0)
 			return err_errno(err, errno, "RLIMIT_NOFILE");
 	}
 	if (r.rlim_cur < 2 * RESERVED_FD_COUNT)
 		return err_set(err, ERR_RANGE, "RLIMIT_NOFILE: %llu descriptors are too few",
 			       (unsigned long long)r.rlim_cur);
-	if (r.rlim_cur < want)
-		limits->conn_max_count = (size_t)r.rlim_cur - RESERVED_FD_COUNT;
+	*out_max_count = (size_t)r.rlim_cur - RESERVED_FD_COUNT;
 	return 0;
 }
 
@@ -110,7 +112,7 @@ static void on_stop(uv_signal_t *signal, int signum)
 	listeners_close(&w->listeners);
 	log_info("worker.stopping", "signal=%d connections=%zu", signum, crowd_count(&w->conns.crowd));
 	conn_stop_all(&w->conns);
-	(void)uv_timer_start(&w->drain, on_drain_timeout, w->limits.drain_timeout_ms, 0);
+	(void)uv_timer_start(&w->drain, on_drain_timeout, w->limits.limits.drain_timeout_ms, 0);
 	uv_unref((uv_handle_t *)&w->drain);
 }
 
@@ -133,26 +135,40 @@ static int open_loop(struct worker *w, struct err *err)
 	w->has_loop = true;
 	(void)uv_timer_init(&w->loop, &w->drain); /* cannot fail */
 	w->drain.data = w;
+	/* With its first socket a loop opens a spare descriptor, and where it cannot it tries again with each. */
+	(void)uv_tcp_init(&w->loop, &w->first); /* cannot fail without a socket */
+	uv_close((uv_handle_t *)&w->first, NULL);
 	rc = start_signal(w, &w->term, SIGTERM, err);
 	return rc ? rc : start_signal(w, &w->interrupt, SIGINT, err);
 }
 
-static void on_accept(void *ctx, int take_fd)
+static void take_limits(struct worker *w)
+{
+	conn_set_limits(&w->conns, &w->limits.limits);
+	w->listeners.accepts_per_turn = w->limits.limits.accepts_per_turn;
+}
+
+static void on_accept(void *ctx, int take_fd, const struct sockaddr *peer)
 {
 	struct worker *w = ctx;
-	conn_accept(&w->conns, take_fd);
+	if (limits_watch_look(&w->limits, uv_now(&w->loop)))
+		take_limits(w);
+	conn_accept(&w->conns, take_fd, peer);
 }
 
 /* start: everything that a worker ever opens. */
 static int start(struct worker *w, const struct worker_args *args, struct err *err)
 {
 	(void)signal(SIGPIPE, SIG_IGN); /* a write to a closed socket is an error of that write */
-	w->limits = LIMITS_DEFAULT;
-	int rc = raise_fd_limit(&w->limits, err);
+	int rc = sandbox_prepare(err);
+	if (rc == 0)
+		rc = raise_fd_limit(&w->fd_max_count, err);
 	if (rc == 0)
 		rc = open_metrics(w, args, err);
 	if (rc == 0)
 		rc = view_open(&w->view, args->state_dir, err);
+	if (rc == 0)
+		rc = limits_watch_init(&w->limits, &w->view, w->page->slot_count - 1, w->fd_max_count, err);
 	if (rc == 0)
 		rc = mbed_start(err);
 	if (rc)
@@ -163,13 +179,14 @@ static int start(struct worker *w, const struct worker_args *args, struct err *e
 		rc = open_loop(w, err);
 	if (rc)
 		return rc;
-	conn_env_init(&w->conns, &w->loop, &w->view, w->tls, &w->limits);
+	conn_env_init(&w->conns, &w->loop, &w->view, w->tls, &w->limits.limits);
+	take_limits(w);
 	/* last before the sockets: from here on a signal finds its handler */
 	rc = stop_with_keeper(args->keeper_pid, err);
 	if (rc)
 		return rc;
-	return listeners_open(&w->listeners, &w->loop, WORKER_FIRST_FD, args->listen_count, on_accept, w,
-			      err);
+	rc = listeners_open(&w->listeners, &w->loop, WORKER_FIRST_FD, args->listen_count, on_accept, w, err);
+	return rc ? rc : sandbox_enter(err);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -194,6 +211,7 @@ static void stop(struct worker *w)
 {
 	close_loop(w);
 	conn_env_deinit(&w->conns);
+	limits_watch_deinit(&w->limits);
 	tls_config_free(w->tls);
 	if (w->has_mbed)
 		mbed_stop();
@@ -215,7 +233,7 @@ int worker_run(const struct worker_args *args, struct err *err)
 	if (rc == 0) {
 		set_state(WORKER_SERVING);
 		log_info("worker.serving", "sockets=%zu max_connections=%zu", args->listen_count,
-			 w->limits.conn_max_count);
+			 w->limits.limits.connections);
 		(void)uv_run(&w->loop, UV_RUN_DEFAULT);
 		log_info("worker.stopped", NULL);
 	}

@@ -162,8 +162,9 @@ def split_records(stream):
 class Connection:
     """One TLS connection, its records passed by hand between the socket and a memory buffer."""
 
-    def __init__(self, address, sni, context=None, timeout_s=20):
-        self._socket = socket.create_connection(address, timeout=timeout_s)
+    def __init__(self, address, sni, context=None, timeout_s=20, plain=None):
+        """plain: a connected socket, kept; None: a new one."""
+        self._socket = plain or socket.create_connection(address, timeout=timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = context or client_context()

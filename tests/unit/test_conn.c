@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -30,8 +32,11 @@ static const struct limits short_limits = {
 	.linger_max_bytes = 1000,
 	.drain_timeout_ms = 100,
 	.drain_idle_ms = 10,
-	.conn_max_count = 3,
-	.engine_max_count = 2,
+	.connections = 3,
+	.connections_per_client = 2,
+	.handshakes = 2,
+	.hello_max_bytes = 1024,
+	.head_max_bytes = 16384,
 };
 
 static uv_loop_t loop;
@@ -60,13 +65,25 @@ static uint64_t count(enum metric m)
 	return metric_mine()->value[m];
 }
 
-/* client: the other end of a connection that was just accepted. */
-static int client(void)
+static int client_from(const struct sockaddr *peer)
 {
 	int fds[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	conn_accept(env, fds[0]);
+	conn_accept(env, fds[0], peer);
 	return fds[1];
+}
+
+/* client: the other end of a connection that was just accepted. */
+static int client(void)
+{
+	const struct sockaddr_un nobody = {.sun_family = AF_UNIX};
+	return client_from((const struct sockaddr *)&nobody);
+}
+
+static bool is_closed(int fd)
+{
+	char c;
+	return recv(fd, &c, 1, MSG_PEEK) == 0;
 }
 
 static void say(int fd, const char *bytes, size_t len)
@@ -204,24 +221,132 @@ static void test_conn_client_that_goes_is_counted(void **state)
 	tear_down();
 }
 
-static void test_conn_oldest_one_makes_room(void **state)
+static void close_clients(const int *fds, int count)
+{
+	for (int i = 0; i < count; i++)
+		(void)close(fds[i]);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	tear_down();
+}
+
+static void set_up_without_hurry(void)
+{
+	struct limits limits = short_limits;
+	limits.handshake_timeout_ms = limits.linger_timeout_ms = 60000;
+	set_up(&limits);
+}
+
+/* pass: lets so much time go by. */
+static void pass(uint64_t ms)
+{
+	uint64_t end = uv_hrtime() + ms * 1000000;
+	do
+		(void)uv_run(&loop, UV_RUN_NOWAIT);
+	while (uv_hrtime() < end);
+	uv_update_time(&loop);
+}
+
+static void test_conn_newest_idle_one_makes_room(void **state)
 {
 	(void)state;
-	struct limits limits = short_limits;
-	limits.handshake_timeout_ms = 60000;
-	set_up(&limits);
+	set_up_without_hurry();
 	uint64_t before = count(M_CLOSE_CROWDED);
-	int fd[4];
-	char got[10];
-	for (int i = 0; i < 4; i++)
+	int fd[7];
+	for (int i = 0; i < 5; i++)
 		fd[i] = client();
-	assert_int_equal(hear(fd[0], got, sizeof got), 0);
-	assert_int_equal(recv(fd[1], got, sizeof got, 0), -1);
+	assert_true(is_closed(fd[2]) && is_closed(fd[3])); /* all are fresh */
+	assert_false(is_closed(fd[0]) || is_closed(fd[1]) || is_closed(fd[4]));
+	pass(510);
+	fd[5] = client();
+	assert_true(is_closed(fd[4]));
+	fd[6] = client(); /* 5 may have something to say */
+	assert_true(is_closed(fd[1]));
+	assert_false(is_closed(fd[0]) || is_closed(fd[5]) || is_closed(fd[6]));
 	assert_int_equal(crowd_count(&env->crowd), 3);
-	assert_true(count(M_CLOSE_CROWDED) == before + 1);
-	for (int i = 0; i < 4; i++)
-		(void)close(fd[i]);
+	assert_true(count(M_CLOSE_CROWDED) == before + 4);
+	close_clients(fd, 7);
+}
+
+static void test_conn_who_has_spoken_is_not_idle(void **state)
+{
+	(void)state;
+	set_up_without_hurry();
+	int fd[6];
+	for (int i = 0; i < 3; i++)
+		fd[i] = client();
+	pass(510);
+	say(fd[1], hello, 5);
+	(void)uv_run(&loop, UV_RUN_NOWAIT); /* this one was heard */
+	say(fd[2], hello, 5);               /* this one not yet */
+	fd[3] = client();
+	assert_true(is_closed(fd[0]));
+	assert_false(is_closed(fd[1]) || is_closed(fd[2]));
+	say(fd[3], hello, 5);
+	fd[4] = client(); /* none is idle: the one that has waited longest goes */
+	assert_true(is_closed(fd[1]));
+	say(fd[2], hello + 5, sizeof hello - 1 - 5);
+	check_alert_and_end(fd[2]); /* lingers from now on: goes before those that are not answered yet */
+	say(fd[4], hello, 5);
+	fd[5] = client();
+	assert_int_equal(crowd_count(&env->crowd), 3);
+	assert_int_equal(env->crowd.count[CROWD_LINGERING], 0);
+	assert_false(is_closed(fd[3]) || is_closed(fd[4]) || is_closed(fd[5]));
+	close_clients(fd, 6);
+}
+
+static struct sockaddr_in ipv4(uint32_t address)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
+}
+
+static void test_conn_client_has_its_limit(void **state)
+{
+	(void)state;
+	set_up_without_hurry();
+	uint64_t before = count(M_CLOSE_CLIENT_LIMIT), crowded = count(M_CLOSE_CROWDED);
+	struct sockaddr_in one = ipv4(0xc0000201), other = ipv4(0xc0000202);
+	int fd[6];
+	for (int i = 0; i < 3; i++)
+		fd[i] = client_from((struct sockaddr *)&one);
+	assert_true(is_closed(fd[2]));
+	assert_false(is_closed(fd[0]) || is_closed(fd[1]));
+	assert_true(count(M_CLOSE_CLIENT_LIMIT) == before + 1);
+	assert_true(count(M_CLOSE_CROWDED) == crowded); /* nobody goes for one that may not come */
+	fd[3] = client_from((struct sockaddr *)&other);
+	assert_false(is_closed(fd[3]));
+	(void)close(fd[0]);
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	fd[0] = client_from((struct sockaddr *)&one); /* a place is free again */
+	assert_false(is_closed(fd[0]));
+	fd[4] = client_from((struct sockaddr *)&one);
+	assert_true(is_closed(fd[4]));
+	struct limits none = short_limits;
+	none.connections_per_client = 0;
+	none.connections = 100;
+	conn_set_limits(env, &none);
+	fd[5] = client_from((struct sockaddr *)&one);
+	assert_false(is_closed(fd[5]));
+	close_clients(fd, 6);
+}
+
+static void test_conn_hello_without_end_is_refused(void **state)
+{
+	(void)state;
+	set_up_without_hurry();
+	uint64_t before = count(M_CLOSE_BAD_HELLO);
+	char endless[1024] = "\x16\x03\x01\x3f\xff\x01\0\x3f\xfb\x03\x03", got[10];
+	int fd = client();
+	say(fd, endless, sizeof endless - 1);
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	assert_false(is_closed(fd));
+	assert_int_equal(recv(fd, got, sizeof got, 0), -1);
+	say(fd, endless + 1023, 1);
+	assert_int_equal(hear(fd, got, sizeof got), 7);
+	assert_memory_equal(got, "\x15\x03\x03\0\x02\x02\x2f", 7); /* illegal_parameter */
+	assert_int_equal(hear(fd, got, sizeof got), 0);
+	(void)close(fd);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(count(M_CLOSE_BAD_HELLO) == before + 1);
 	tear_down();
 }
 
@@ -275,7 +400,10 @@ int main(void)
 		cmocka_unit_test(test_conn_lingering_drops_so_much_and_no_more),
 		cmocka_unit_test(test_conn_plain_text_is_cut_off),
 		cmocka_unit_test(test_conn_client_that_goes_is_counted),
-		cmocka_unit_test(test_conn_oldest_one_makes_room),
+		cmocka_unit_test(test_conn_newest_idle_one_makes_room),
+		cmocka_unit_test(test_conn_who_has_spoken_is_not_idle),
+		cmocka_unit_test(test_conn_client_has_its_limit),
+		cmocka_unit_test(test_conn_hello_without_end_is_refused),
 		cmocka_unit_test(test_conn_stop_lets_the_silent_go_first),
 		cmocka_unit_test(test_conn_close_all_leaves_none),
 	};

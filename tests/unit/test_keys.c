@@ -1,6 +1,7 @@
 #include "../../base/buf.h"
 #include "../../config/keys.h"
 #include "../../config/settings_table.h"
+#include "../../config/value.h"
 #include "guard.h"
 #include "unit.h"
 
@@ -88,6 +89,8 @@ static void test_keys_a_typing_mistake_is_understood(void **state)
 		{__LINE__, "domain", "", KEY_SERVER, extra, "domains"},
 		{__LINE__, "polices", "", KEY_SERVER, extra, "policies"},
 		{__LINE__, "hosts", "dns", KEY_SERVER, NULL, "host"},
+		{__LINE__, "connection", "limits", KEY_SERVER, NULL, "connections"},
+		{__LINE__, "handshake-timeout-ms", "limits", KEY_SERVER, NULL, "handshake_timeout_ms"},
 		{__LINE__, "path", "certs", KEY_SERVER, NULL, "paths"},
 		{__LINE__, "host", "certs", KEY_SERVER, NULL, NULL},
 		{__LINE__, "xyz", "", KEY_DOMAIN, NULL, NULL},
@@ -145,8 +148,58 @@ static void test_keys_built_in_defaults_are_in_force_without_a_file(void **state
 	assert_null(s.dns_host);
 	assert_int_equal(s.dns_addresses.count, 0);
 	assert_int_equal(s.cert_paths.count, 0);
+	assert_int_equal(s.limits_connections, 4096);
+	assert_int_equal(s.limits_connections_per_client, 256);
+	assert_int_equal(s.limits_handshakes, 1024);
+	assert_int_equal(s.limits_accepts_per_turn, 64);
+	assert_int_equal(s.limits_handshake_timeout_ms, 10000);
+	assert_int_equal(s.limits_request_timeout_ms, 10000);
+	assert_int_equal(s.limits_write_timeout_ms, 10000);
+	assert_int_equal(s.limits_linger_timeout_ms, 2000);
+	assert_int_equal(s.limits_hello_max_bytes, 16384);
+	assert_int_equal(s.limits_head_max_bytes, 16384);
+	assert_int_equal(s.limits_linger_max_bytes, 262144);
 	settings_deinit(&s);
 	settings_deinit(&s); /* a zeroed one, too */
+}
+
+static void test_keys_limits_have_bounds(void **state)
+{
+	(void)state;
+	static const struct {
+		int line;
+		const char *path, *text;
+		bool is_good;
+	} cases[] = {
+		{__LINE__, "limits.connections", "1", true},
+		{__LINE__, "limits.connections", "0", false},
+		{__LINE__, "limits.connections", "1000000", true},
+		{__LINE__, "limits.connections", "1000001", false},
+		{__LINE__, "limits.connections", "4294967297", false},
+		{__LINE__, "limits.connections", "1e3", false},
+		{__LINE__, "limits.connections_per_client", "0", true},
+		{__LINE__, "limits.handshakes", "0", false},
+		{__LINE__, "limits.accepts_per_turn", "0", false},
+		{__LINE__, "limits.accepts_per_turn", "1024", true},
+		{__LINE__, "limits.handshake_timeout_ms", "99", false},
+		{__LINE__, "limits.handshake_timeout_ms", "60000", true},
+		{__LINE__, "limits.request_timeout_ms", "60001", false},
+		{__LINE__, "limits.write_timeout_ms", "10s", false},
+		{__LINE__, "limits.linger_timeout_ms", "0", true},
+		{__LINE__, "limits.hello_max_bytes", "1023", false},
+		{__LINE__, "limits.hello_max_bytes", "16385", false},
+		{__LINE__, "limits.head_max_bytes", "16384", true},
+		{__LINE__, "limits.head_max_bytes", "16385", false},
+		{__LINE__, "limits.linger_max_bytes", "0", true},
+	};
+	struct settings s = {0};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct value_error e;
+		const struct key *k = keys_find(span_of(cases[i].path), KEY_SERVER);
+		if (!k || (value_set(&s, k, span_of(cases[i].text), "/", &e) == 0) != cases[i].is_good)
+			fail_msg("line %d", cases[i].line);
+	}
+	settings_deinit(&s);
 }
 
 int main(void)
@@ -156,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_keys_are_found_in_their_scope_only),
 		cmocka_unit_test(test_keys_a_typing_mistake_is_understood),
 		cmocka_unit_test(test_keys_sample_and_manual_name_every_key),
+		cmocka_unit_test(test_keys_limits_have_bounds),
 		cmocka_unit_test(test_keys_built_in_defaults_are_in_force_without_a_file),
 	};
 	return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
