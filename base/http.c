@@ -95,8 +95,8 @@ static enum http_result take(struct head *h, bool (*is_of_class)(char), struct s
 	return p < h->end ? HTTP_DONE : HTTP_MORE;
 }
 
-/* RFC 9112 2.2: a bare CR ends no line, and a bare LF need not be taken for an end: what two parsers see two ways is how
- * requests are smuggled. */
+/* RFC 9112 2.2: a bare CR ends no line, and a bare LF need not be taken for an end: what two parsers see
+ * two ways is how requests are smuggled. */
 static enum http_result take_line_end(struct head *h)
 {
 	if (h->p == h->end)

@@ -56,10 +56,30 @@ static int add_cert_path(struct text_list *list, struct span value)
 	struct span stored = {value.p + sizeof(uint32_t), value.len - sizeof(uint32_t)};
 	if (value.len < sizeof(uint32_t) || spec_decode(stored, &spec) != 0 || !spec_has(&spec, SPEC_CERT))
 		return 0;
-	for (size_t i = 0; i < list->count; i++)
-		if (span_is(span_of(list->items[i]), spec.cert))
-			return 0;
 	return text_list_add(list, spec.cert);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Each item behind the first kept ones once, and none of those again. Every domain may have a path of its own. */
+static void drop_doubles(struct text_list *l, size_t kept)
+{
+	size_t n = kept;
+	if (l->count > kept)
+		qsort(l->items + kept, l->count - kept, sizeof *l->items, compare_texts);
+	for (size_t i = kept; i < l->count; i++) {
+		bool is_double = n > kept && strcmp(l->items[n - 1], l->items[i]) == 0;
+		for (size_t k = 0; k < kept && !is_double; k++)
+			is_double = strcmp(l->items[k], l->items[i]) == 0;
+		if (is_double)
+			free(l->items[i]);
+		else
+			l->items[n++] = l->items[i];
+	}
+	l->count = n;
 }
 
 int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *err)
@@ -67,6 +87,7 @@ int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *e
 	struct db_txn *txn;
 	struct db_cursor *cur;
 	struct span key, value;
+	size_t kept = list->count;
 	int rc = db_begin_read(store, &txn, err);
 	if (rc)
 		return rc;
@@ -76,6 +97,7 @@ int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *e
 			if (add_cert_path(list, value) != 0)
 				break;
 		db_cursor_close(cur);
+		drop_doubles(list, kept);
 		rc = rc == ERR_NOENT ? 0 : err_set(err, rc ? rc : ERR_NOMEM, "the certificate paths cannot be read");
 	}
 	db_end(txn);
@@ -377,7 +399,7 @@ static int store_files(struct apply *a, struct err *err)
 			continue;
 		struct known_file *k = known_find(&a->known, f->path);
 		k->id = f->id;
-		k->is_unfinished = merge_has_conflict(&a->merge, k->no) || f->source.is_unread ||
+		k->is_unfinished = a->merge.has_conflict[i] || f->source.is_unread ||
 				   (f->is_main && a->load->lost.count);
 		int rc = known_store(a->txn, k, &a->is_changed, err);
 		if (rc == 0)

@@ -230,6 +230,8 @@ bool check_values(const struct check *c, size_t body_len)
 {
 	if (!check_required(c) || !check_size(c, body_len))
 		return false;
+	if (!c->wants_advice)
+		return true;
 	warn_max_age(c);
 	warn_mx(c);
 	inform_redundant_mx(c);

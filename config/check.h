@@ -30,6 +30,7 @@ struct check {
 	const struct resolved *resolved;
 	const struct settings *settings;
 	const struct check_places *places;
+	bool wants_advice; /* false: errors only, and what the past has to say */
 	struct problem_list *out;
 };
 

@@ -229,11 +229,11 @@ int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct
 	*m = (struct merge){.txn = txn, .known = known, .load = load};
 	buf_init(&m->dirty, SIZE_MAX / 2);
 	buf_init(&m->policies, SIZE_MAX / 2);
-	buf_init(&m->conflicts, SIZE_MAX / 2);
 	buf_init(&m->orphan_domains, SIZE_MAX / 2);
 	buf_init(&m->orphan_policies, SIZE_MAX / 2);
 	m->is_put_off = calloc(load->count + 1, sizeof *m->is_put_off);
-	if (!m->is_put_off)
+	m->has_conflict = calloc(load->count + 1, sizeof *m->has_conflict);
+	if (!m->is_put_off || !m->has_conflict)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < load->count; i++)
@@ -244,9 +244,9 @@ int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct
 void merge_end(struct merge *m)
 {
 	free(m->is_put_off);
+	free(m->has_conflict);
 	buf_deinit(&m->dirty);
 	buf_deinit(&m->policies);
-	buf_deinit(&m->conflicts);
 	buf_deinit(&m->orphan_domains);
 	buf_deinit(&m->orphan_policies);
 	*m = (struct merge){0};
@@ -254,73 +254,71 @@ void merge_end(struct merge *m)
 
 /* --- merging ------------------------------------------------------------------------------------------------------------- */
 
-bool merge_has_conflict(const struct merge *m, uint32_t file_no)
-{
-	for (size_t at = 0; at < m->conflicts.len; at += NUMBER_BYTES)
-		if (memcmp(m->conflicts.p + at, &file_no, NUMBER_BYTES) == 0)
-			return true;
-	return false;
-}
-
 bool merge_has_changed_policies(const struct merge *m)
 {
 	return m->policies.len > 0;
 }
 
+/* The file whose entries are being merged. */
+struct in_hand {
+	struct source *source;
+	uint32_t no;
+	bool *has_conflict;
+};
+
 /* The name is another file's already. Said among the problems of the file that comes second. */
-static int report_conflict(struct merge *m, struct source *source, uint32_t no, uint32_t owner,
-			   const struct spec_entry *e, bool is_domain, struct err *err)
+static int report_conflict(struct merge *m, const struct in_hand *f, uint32_t owner, const struct spec_entry *e,
+			   bool is_domain, struct err *err)
 {
 	char text[PROBLEM_TEXT_BYTES];
 	(void)snprintf(text, sizeof text, "%s %.*s is listed in %.300s as well", is_domain ? "domain" : "policy",
 		       SPAN_ARG(e->name), known_path(m->known, owner));
 	struct problem p = {
 		.severity = PROBLEM_ERROR,
-		.file = source->path,
+		.file = f->source->path,
 		.line = e->line,
 		.column = e->column,
 		.text = text,
 		.hint = "keep one of them; the other file's counts",
 	};
 	memcpy(p.code, is_domain ? "E07" : "E12", PROBLEM_CODE_BYTES);
-	problem_add(&source->problems, &p, is_domain ? e->name : (struct span){NULL, 0});
-	return merge_has_conflict(m, no) || buf_add(&m->conflicts, &no, sizeof no) == 0
-		       ? 0
-		       : err_set(err, ERR_NOMEM, "out of memory");
+	problem_add(&f->source->problems, &p, is_domain ? e->name : (struct span){NULL, 0});
+	*f->has_conflict = true;
+	return f->source->problems.failed ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
-static int merge_entry(struct merge *m, enum db_table table, struct source *source, uint32_t no,
-		       const struct spec_entry *e, struct err *err)
+static int merge_entry(struct merge *m, enum db_table table, const struct in_hand *f, const struct spec_entry *e,
+		       struct err *err)
 {
 	bool is_domain = table == DB_SPECS;
-	uint32_t owner = no;
+	uint32_t owner = f->no;
 	struct span stored = {NULL, 0};
 	char key[FILE_KEY_BYTES];
 	int rc = get_numbered(m->txn, table, e->name, &owner, &stored);
 	if (rc && rc != ERR_NOENT)
 		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(e->name));
 	bool is_there = rc == 0, is_orphan = is_there && owner == nobody;
-	if (is_there && !is_orphan && owner != no)
-		return report_conflict(m, source, no, owner, e, is_domain, err);
+	if (is_there && !is_orphan && owner != f->no)
+		return report_conflict(m, f, owner, e, is_domain, err);
 	struct span news = e->is_refused ? stored : e->stored; /* refused: what was good before stays */
 	if (!is_orphan && (e->is_refused || (is_there && span_is(stored, news))))
 		return 0;
 	bool is_news = !is_there || is_orphan || !spec_is_same(stored, news);
-	rc = put_numbered(m, table, e->name, no, news, err);
+	rc = put_numbered(m, table, e->name, f->no, news, err);
 	if (rc == 0 && (!is_there || is_orphan))
-		rc = db_put(m->txn, DB_FILE_OF, file_key(no, table, e->name, key), (struct span){"", 0}, err);
+		rc = db_put(m->txn, DB_FILE_OF, file_key(f->no, table, e->name, key), (struct span){"", 0}, err);
 	if (rc == 0 && is_news)
 		rc = mark(is_domain ? &m->dirty : &m->policies, e->name, err);
 	return rc;
 }
 
-static int merge_list(struct merge *m, enum db_table table, struct source *source, uint32_t no,
-		      const struct spec_list *list, struct err *err)
+static int merge_list(struct merge *m, enum db_table table, const struct in_hand *f, struct err *err)
 {
+	const struct spec_list *list = table == DB_SPECS ? &f->source->domains : &f->source->policies;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < list->count; i++) {
 		struct spec_entry e = spec_list_get(list, i);
-		rc = merge_entry(m, table, source, no, &e, err);
+		rc = merge_entry(m, table, f, &e, err);
 	}
 	return rc;
 }
@@ -386,12 +384,12 @@ int merge_files(struct merge *m, struct err *err)
 	struct load *l = m->load;
 	int rc = let_go_all(m, err);
 	for (size_t i = 0; rc == 0 && i < l->count; i++) {
-		struct source *s = &l->files[i].source;
 		if (!is_usable(m, i))
 			continue;
-		rc = merge_list(m, DB_POLICIES, s, number_of(m, i), &s->policies, err);
+		struct in_hand f = {&l->files[i].source, number_of(m, i), &m->has_conflict[i]};
+		rc = merge_list(m, DB_POLICIES, &f, err);
 		if (rc == 0)
-			rc = merge_list(m, DB_SPECS, s, number_of(m, i), &s->domains, err);
+			rc = merge_list(m, DB_SPECS, &f, err);
 	}
 	if (rc == 0)
 		rc = bury_orphans(m, DB_POLICIES, err);
@@ -409,27 +407,50 @@ int merge_each_dirty(struct merge *m, merge_domain_fn *fn, void *ctx, struct err
 	return rc;
 }
 
-static bool is_touched(const struct merge *m, struct span value, const struct spec *defaults)
+static void ignore_twice(void *ctx, const struct spec_entry *first, const struct spec_entry *second)
+{
+	(void)ctx;
+	(void)first;
+	(void)second;
+}
+
+/* The policies that changed, to be searched by name: there may be as many as there are domains. */
+static int sort_policies(const struct merge *m, struct spec_list *out, struct err *err)
+{
+	struct span rest = buf_span(&m->policies), name;
+	int rc = 0;
+	while (rc == 0 && pack_next(&rest, &name))
+		rc = spec_list_add(out, name, NULL, true, 0, 0);
+	spec_list_finish(out, ignore_twice, NULL);
+	return rc ? err_set(err, rc, "out of memory") : 0;
+}
+
+static bool is_touched(const struct spec_list *policies, struct span value, const struct spec *defaults)
 {
 	struct spec spec;
+	struct spec_entry found;
 	if (value.len < NUMBER_BYTES ||
 	    spec_decode((struct span){value.p + NUMBER_BYTES, value.len - NUMBER_BYTES}, &spec) != 0)
 		return true; /* let it be found damaged */
-	return pack_has(buf_span(&m->policies), spec_policy_name(&spec, defaults));
+	return spec_list_find(policies, spec_policy_name(&spec, defaults), &found);
 }
 
 int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, merge_domain_fn *fn, void *ctx,
 		    struct err *err)
 {
-	struct db_cursor *cur;
+	struct db_cursor *cur = NULL;
+	struct spec_list policies;
 	struct span key, value;
 	char name[256];
-	int rc = db_cursor_open(m->txn, DB_SPECS, &cur, err);
-	if (rc)
-		return rc;
-	for (rc = db_seek(cur, (struct span){NULL, 0}, &key, &value); rc == 0; rc = db_next(cur, &key, &value)) {
+	spec_list_init(&policies);
+	int rc = is_all ? 0 : sort_policies(m, &policies, err);
+	if (rc == 0)
+		rc = db_cursor_open(m->txn, DB_SPECS, &cur, err);
+	if (rc == 0)
+		rc = db_seek(cur, (struct span){NULL, 0}, &key, &value);
+	for (; rc == 0; rc = db_next(cur, &key, &value)) {
 		struct span copy = {name, key.len < sizeof name ? key.len : sizeof name};
-		if (!is_all && !is_touched(m, value, defaults))
+		if (!is_all && !is_touched(&policies, value, defaults))
 			continue;
 		memcpy(name, key.p, copy.len); /* fn writes: what the store handed out does not outlive that */
 		rc = fn(ctx, copy, err);
@@ -437,5 +458,6 @@ int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, m
 			break;
 	}
 	db_cursor_close(cur);
+	spec_list_deinit(&policies);
 	return rc == ERR_NOENT ? 0 : rc;
 }

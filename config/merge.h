@@ -23,10 +23,10 @@ struct merge {
 	struct known *known;
 	struct load *load;
 	bool *is_put_off;        /* per file of load */
+	bool *has_conflict;      /* per file of load: it wants a name that another file has */
 	uint64_t retry_ms;       /* not 0: something was put off */
 	struct buf dirty;        /* domains whose spec came, went or changed: packed names (spec.h) */
 	struct buf policies;     /* named policies that came, went or changed: packed names */
-	struct buf conflicts;    /* numbers of files that want a name another file has */
 	struct buf orphan_domains, orphan_policies; /* whose file lost them: packed names */
 	bool is_changed;         /* something was written */
 };
@@ -36,7 +36,6 @@ int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct
 		struct err *err);
 void merge_end(struct merge *m); /* accepts a zeroed one */
 
-bool merge_has_conflict(const struct merge *m, uint32_t file_no);
 bool merge_has_changed_policies(const struct merge *m);
 
 /* merge_files: what vanished first, then what is new: a domain may move from one file to another. */

@@ -40,7 +40,7 @@ static int render(struct outcome *v)
 
 int outcome_find(struct outcome *v, const struct outcome_input *in, struct problem_list *out)
 {
-	struct check c = {in->domain, &v->resolved, in->settings, &in->places, out};
+	struct check c = {in->domain, &v->resolved, in->settings, &in->places, in->wants_advice, out};
 	buf_reset(&v->body);
 	v->is_good = false;
 	spec_resolve(in->spec, in->policy, in->defaults, &v->resolved);

@@ -22,6 +22,7 @@ struct outcome_input {
 	bool is_policy_missing;
 	const struct settings *settings;
 	struct check_places places;
+	bool wants_advice;                 /* warnings about values, too: for people, and slow with long lists of mx */
 	bool has_history;                  /* row and old_body say what was published: */
 	const struct domain_row *row;      /* NULL: nothing ever was */
 	struct span old_body;

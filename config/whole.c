@@ -175,6 +175,7 @@ int whole_outcome(const struct whole *w, size_t i, struct outcome *out, struct p
 		.spec = &spec,
 		.defaults = &w->defaults,
 		.settings = w->settings,
+		.wants_advice = true,
 		.now_unix_s = w->now_unix_s,
 		.places = {.domain_file = w->load->files[w->domains[i].file].path},
 	};

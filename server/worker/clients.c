@@ -12,7 +12,8 @@ void clients_init(struct clients *cs)
 	cs->seed[0] |= 1;
 }
 
-/* is_known: what of the address counts. An IPv4 address in IPv6 clothes (RFC 4291 2.5.5.2) is that IPv4 address. */
+/* is_known: what of the address counts. An IPv4 address in IPv6 clothes (RFC 4291 2.5.5.2) is that IPv4
+ * address. */
 static bool is_known(const struct sockaddr *peer, struct client *out)
 {
 	*out = (struct client){.count = 1};
@@ -28,8 +29,8 @@ static bool is_known(const struct sockaddr *peer, struct client *out)
 	return true;
 }
 
-/* The upper half of a product with a secret odd number spreads what differs anywhere; the folding in between keeps
- * differences in the upper bits from being shifted out. */
+/* The upper half of a product with a secret odd number spreads what differs anywhere; the folding in
+ * between keeps differences in the upper bits from being shifted out. */
 static struct client *row_of(struct clients *cs, const struct client *c)
 {
 	uint64_t x = (c->network + c->is_ipv6) ^ cs->seed[1];

@@ -1,9 +1,9 @@
-/* clients: how many connections each client has: one IPv4 address, or one IPv6 /64, the least that a network gets
- * (RFC 6177) and within which addresses are free to choose.
+/* clients: how many connections each client has: one IPv4 address, or one IPv6 /64, the least that a
+ * network gets (RFC 6177) and within which addresses are free to choose.
  *
- * A table of a fixed size, in rows that are searched whole: nothing is allocated, nothing grows, and no choice of
- * addresses makes a look-up long. A client whose row is full of others is let in uncounted: the ceiling over all
- * connections holds for it anyway. */
+ * A table of a fixed size, in rows that are searched whole: nothing is allocated, nothing grows, and no
+ * choice of addresses makes a look-up long. A client whose row is full of others is let in uncounted: the
+ * ceiling over all connections holds for it anyway. */
 #ifndef WORKER_CLIENTS_H
 #define WORKER_CLIENTS_H
 
@@ -13,8 +13,8 @@
 
 struct sockaddr;
 
-/* 16384 clients with connections at once; 256 KiB, of which the system provides the pages that are touched. With half
- * of the places taken, one row in twenty is full. */
+/* 16384 clients with connections at once; 256 KiB, of which the system provides the pages that are touched.
+ * With half of the places taken, one row in twenty is full. */
 enum { CLIENTS_ROW_COUNT = 2048, CLIENTS_PER_ROW_COUNT = 8 };
 
 struct client {
@@ -31,8 +31,8 @@ struct clients {
 /* clients_init: a fresh seed; the rest is zeroed by the caller. */
 void clients_init(struct clients *cs);
 
-/* clients_enter: one more connection from there. false: the client has max_count (0: no limit) already, nothing
- * changes.
+/* clients_enter: one more connection from there. false: the client has max_count (0: no limit) already,
+ * nothing changes.
  * peer   an address of another family is let in uncounted
  * *out   to be given to clients_leave; NULL: not counted */
 bool clients_enter(struct clients *cs, const struct sockaddr *peer, size_t max_count, struct client **out);

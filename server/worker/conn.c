@@ -12,7 +12,8 @@ enum {
 	CONN_MAGIC = 0x434f4e4e, /* "CONN" */
 	/* the flight with a chain as long as pem.h allows, or the largest policy in records */
 	OUT_MAX_BYTES = 262144,
-	/* A ClientHello follows the last packet of TCP's handshake at once, unless that packet or the client is slow. */
+	/* A ClientHello follows the last packet of TCP's handshake at once, unless that packet or the
+	 * client is slow. */
 	FRESH_MS = 500,
 };
 

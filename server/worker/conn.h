@@ -35,8 +35,8 @@ void conn_env_deinit(struct conn_env *env); /* when no connection is left; accep
 /* conn_set_limits: from now on, also for the connections that are open; none of them goes for it. */
 void conn_set_limits(struct conn_env *env, const struct limits *limits);
 
-/* conn_accept: serves a connected, non-blocking socket, or closes it at once where there is no room for it. It closes and
- * frees itself, through the loop.
+/* conn_accept: serves a connected, non-blocking socket, or closes it at once where there is no room for it.
+ * It closes and frees itself, through the loop.
  * peer  the client's address, by which connections_per_client counts */
 void conn_accept(struct conn_env *env, int take_fd, const struct sockaddr *peer);
 

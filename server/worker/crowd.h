@@ -1,5 +1,5 @@
-/* crowd: a worker's connections by what they wait for, each kind in the order of arrival; and who goes first when there
- * are too many. Allocates nothing. */
+/* crowd: a worker's connections by what they wait for, each kind in the order of arrival; and who goes
+ * first when there are too many. Allocates nothing. */
 #ifndef WORKER_CROWD_H
 #define WORKER_CROWD_H
 
@@ -42,10 +42,10 @@ size_t crowd_count(const struct crowd *cr);
 bool crowd_is_full(const struct crowd *cr);
 bool crowd_is_full_of_engines(const struct crowd *cr);
 
-/* crowd_surplus: who is sent away first. The newest idle one, then the oldest that has its answer, then the newest fresh
- * one: whoever floods us with silent connections pushes out his own. Without any of these the oldest of the others,
- * with an engine last: an honest client needs a second in all, and so is hardly ever the oldest. NULL: all are being
- * answered. */
+/* crowd_surplus: who is sent away first. The newest idle one, then the oldest that has its answer, then the
+ * newest fresh one: whoever floods us with silent connections pushes out his own. Without any of these the
+ * oldest of the others, with an engine last: an honest client needs a second in all, and so is hardly ever
+ * the oldest. NULL: all are being answered. */
 struct crowd_member *crowd_surplus(const struct crowd *cr);
 
 /* crowd_surplus_engine: the same among those with an engine: the oldest; NULL: there is none. */

@@ -278,8 +278,10 @@ enum hello_result hello_parse(const uint8_t *in, size_t len, struct hello *out)
 {
 	*out = (struct hello){.version = VERSION_TLS12};
 	struct reader r;
+	if (len > HELLO_MAX_BYTES) /* or the result would depend on how much came in one read */
+		len = HELLO_MAX_BYTES;
 	enum hello_result rc = find_message(in, len, &r, out);
-	if (rc == HELLO_MORE && len >= HELLO_MAX_BYTES)
+	if (rc == HELLO_MORE && len == HELLO_MAX_BYTES)
 		return bad(out, ALERT_ILLEGAL_PARAMETER);
 	if (rc != HELLO_DONE)
 		return rc;

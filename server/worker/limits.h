@@ -1,8 +1,8 @@
-/* limits: every deadline and ceiling of a worker's connections. Values only; the operator's are the `limits` keys of
- * config/keys.c, where each default has its reason.
+/* limits: every deadline and ceiling of a worker's connections. Values only; the operator's are the
+ * `limits` keys of config/keys.c, where each default has its reason.
  *
- * A deadline runs from the moment its phase begins and no progress moves it: a client that sends a byte at a
- * time gets no more time than one that sends nothing, and no connection lives longer than the sum of the
+ * A deadline runs from the moment its phase begins and no progress moves it: a client that sends a byte at
+ * a time gets no more time than one that sends nothing, and no connection lives longer than the sum of the
  * four. */
 #ifndef WORKER_LIMITS_H
 #define WORKER_LIMITS_H
@@ -28,8 +28,8 @@ struct limits {
 	uint64_t drain_idle_ms;    /* after SIGTERM, for one that has not sent a byte */
 };
 
-/* limits_share: what each of worker_count workers may do, so that all of them keep to the settings. fd_max_count: as
- * many descriptors can connections have at most. */
+/* limits_share: what each of worker_count workers may do, so that all of them keep to the settings.
+ * fd_max_count: as many descriptors can connections have at most. */
 void limits_share(const struct settings *settings, size_t worker_count, size_t fd_max_count, struct limits *out);
 
 #endif

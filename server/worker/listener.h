@@ -33,8 +33,9 @@ struct listeners {
 	void *ctx;
 };
 
-/* listeners_open: accepts_per_turn is set by the caller. count sockets, inherited as first_fd and those behind it; bound, perhaps listening already.
- * l is zeroed otherwise, and stays where it is until the loop has ended; listeners_close is due whatever it returns. */
+/* listeners_open: accepts_per_turn is set by the caller. count sockets, inherited as first_fd and those
+ * behind it; bound, perhaps listening already. l is zeroed otherwise, and stays where it is until the loop
+ * has ended; listeners_close is due whatever it returns. */
 int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count,
 		   listener_accept_fn *on_accept, void *ctx, struct err *err);
 

@@ -43,8 +43,8 @@ void view_end(struct view *v);
 /* view_find_body: the policy of host, valid until view_end. VIEW_FOUND, VIEW_NO_DOMAIN, VIEW_FAILED. */
 enum view_result view_find_body(struct view *v, struct span host, struct span *out);
 
-/* view_find_settings: the stored form of the server keys (config/settings_table.h), as valid. VIEW_NO_DOMAIN: there is
- * none yet. */
+/* view_find_settings: the stored form of the server keys (config/settings_table.h), as valid.
+ * VIEW_NO_DOMAIN: there is none yet. */
 enum view_result view_find_settings(struct view *v, struct span *out);
 
 #endif

@@ -98,6 +98,15 @@ static void test_apply_there_and_back_within_a_second_gives_three_ids(void **sta
 	expect_served(__LINE__, "a.example", BODY_ENFORCE, "20260601000002");
 }
 
+static void test_apply_mode_none_is_a_change_like_any_other(void **state)
+{
+	(void)state; /* A-T12 */
+	site_apply_main(&s, A_ENFORCE);
+	s.now_unix_s += 60;
+	site_apply_main(&s, "domains:\n  a.example: {mode: none, max_age: 86400, mx: mail.example.com}\n");
+	expect_served(__LINE__, "a.example", BODY_WITHDRAWN, "20260601000100");
+}
+
 static void test_apply_ids_do_not_go_back_with_the_clock(void **state)
 {
 	(void)state;
@@ -1197,6 +1206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_apply_first_run_publishes_and_the_next_changes_nothing),
 		TEST(test_apply_there_and_back_within_a_second_gives_three_ids),
+		TEST(test_apply_mode_none_is_a_change_like_any_other),
 		TEST(test_apply_ids_do_not_go_back_with_the_clock),
 		TEST(test_apply_digest_ids_say_which_body_and_return_with_it),
 		TEST(test_apply_serial_ids_grow_by_one_for_each_change),

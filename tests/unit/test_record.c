@@ -51,7 +51,7 @@ static void expect_text(const char *format, enum record_state record_state, cons
 
 static void test_record_zone_line_of_a_policy(void **state)
 {
-	(void)state; /* A-T1 */
+	(void)state; /* A-T1, A-T10: one string, one record */
 	expect_text("zone", RECORD_LIVE, "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
 }
 

@@ -52,6 +52,49 @@ static const char *body_of(const char *domain)
 
 #define BODY(mode, mx, max_age) "version: STSv1\r\nmode: " mode "\r\nmx: " mx "\r\nmax_age: " max_age "\r\n"
 
+/* A-P2: what site_check_body demands of it holds as well. */
+static void test_whole_golden_bodies_from_yaml(void **state)
+{
+	(void)state;
+	static const struct {
+		int line;
+		const char *yaml, *sha256;
+	} cases[] = {
+		/* G1, A-P1 */
+		{__LINE__, "example.com: {mode: enforce, max_age: 604800, mx: [mail.example.com]}",
+		 "a5963b31a082635c6ec668171482b14f4bc317a11092eb1731afa8063f468676"},
+		/* G2, A-P3 */
+		{__LINE__,
+		 "example.com: {mode: testing, max_age: 86400, mx: [mx1.example.net, mx2.example.net, \"*.mail.example.org\"]}",
+		 "9482daa9e57180607648d3ecde9f6bb47a4fdb171c6961bd189c55fc60467fb2"},
+		/* G3, A-P4 */
+		{__LINE__, "example.com: {mode: none, max_age: 86400, mx: mail.example.com}",
+		 "5c495af9617cb6097fed30da65b84d3c1187619be31d84f3b968adb46647fbe2"},
+		/* G4, A-P13, A-P14 */
+		{__LINE__, "example.com: {mode: enforce, max_age: 2592000, mx: [mx.bücher.example]}",
+		 "5237c2f8973bebfc711fbaa053b2fc4469ae0444753d256e4521ec2b5ce37461"},
+		{__LINE__, "example.com: {mode: enforce, max_age: 2592000, mx: [mx.xn--bcher-kva.example]}",
+		 "5237c2f8973bebfc711fbaa053b2fc4469ae0444753d256e4521ec2b5ce37461"},
+		/* G5, A-P6 */
+		{__LINE__, "example.com: {mode: enforce, max_age: 31557600, mx: [mail.example.com]}",
+		 "de8bf9065ad43a692e20ffe05b0667eae8d1f3941a7f8f9da5822eeb95b68133"},
+		/* A-P11, A-P12, A-P19, A-P20: written otherwise, it is still G1 */
+		{__LINE__, "Example.COM.: {mode: enforce, max_age: 604800, mx: [MAIL.Example.COM., mail.example.com]}",
+		 "a5963b31a082635c6ec668171482b14f4bc317a11092eb1731afa8063f468676"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[512], hex[2 * SHA256_BYTES + 1];
+		(void)snprintf(text, sizeof text, "domains: {%s}\n", cases[i].yaml);
+		site_write(&s, SITE_MAIN, text);
+		look(NULL);
+		assert_non_null(body_of("example.com"));
+		site_check_body(buf_span(&v.body));
+		sha256_hex(v.digest, hex);
+		if (strcmp(hex, cases[i].sha256) != 0)
+			fail_msg("line %d: %s", cases[i].line, buf_text(&v.body));
+	}
+}
+
 static void test_whole_values_come_from_the_nearest_level(void **state)
 {
 	(void)state;
@@ -142,6 +185,7 @@ static void test_whole_is_compared_with_what_is_served(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_whole_golden_bodies_from_yaml),
 		TEST(test_whole_values_come_from_the_nearest_level),
 		TEST(test_whole_name_in_two_files_is_the_first_ones),
 		TEST(test_whole_refused_entries_and_policies_give_no_body),
