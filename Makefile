@@ -26,11 +26,11 @@ HARDENING += -fcf-protection=full
 endif
 ifdef SAN
 FUZZER := $(if $(FUZZING),-fsanitize=fuzzer-no-link)
-# the TLS library without traced comparisons: its arithmetic would be five times slower
-FUZZER_MBEDTLS := $(if $(FUZZING),-fsanitize-coverage=inline-8bit-counters,pc-table)
+# the TLS library to be fuzzed: without what makes its arithmetic ten times slower
+SANITIZE_MBEDTLS := $(if $(FUZZING),-fsanitize=address -fsanitize-coverage=inline-8bit-counters -fsanitize-coverage=pc-table,-fsanitize=address,undefined)
 OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(FUZZER)
 LDFLAGS_SAN := -fsanitize=address,undefined
-MBEDTLS_EXTRA_CFLAGS := -fsanitize=address,undefined $(FUZZER_MBEDTLS) -U_FORTIFY_SOURCE -g
+MBEDTLS_EXTRA_CFLAGS := $(SANITIZE_MBEDTLS) -U_FORTIFY_SOURCE -g
 else
 OPTIMISE := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
@@ -45,9 +45,10 @@ LIBS = $(MBEDTLS_LIBS) $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 SOURCES := $(wildcard base/*.c config/*.c config/format/*.c certs/*.c server/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(O)/obj/%.o)
 UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
+FAULT := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/fault_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run check unit-tests replays lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps soak install clean help FORCE
+.PHONY: all run check unit-tests replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps soak install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -127,13 +128,19 @@ $(O)/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(O)/libserver.a
 	@echo '  CC  $<'
 	@$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -MF $(O)/obj/$(@F).d $(LDFLAGS_ALL) $< tests/fuzz/replay.c $(O)/libserver.a $(LIBS) -o $@
 
+$(O)/fault/%: tests/fault/%.c tests/fault/fault.c tests/fault/failing.c $(wildcard tests/fault/*.h) $(O)/libserver.a
+	@mkdir -p $(@D)
+	@echo '  CC  $<'
+	@$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -MF $(O)/obj/$(@F).d $(LDFLAGS_ALL) $(filter %.c,$^) $(O)/libserver.a $(LIBS) -o $@
+
 unit-tests: $(UNIT)
 replays: $(FUZZ:fuzz_%=$(O)/fuzz/replay_%)
+faults: $(FAULT:%=$(O)/fault/%)
 
 # What is built is built before any test runs. The corpora are always replayed under sanitizers.
 check: deps-check
 	@$(MAKE) --no-print-directory all unit-tests
-	@$(MAKE) --no-print-directory SAN=1 replays
+	@$(MAKE) --no-print-directory SAN=1 replays faults
 	@tests/run $(O) $(B)/san '$(T)'
 
 run: deps

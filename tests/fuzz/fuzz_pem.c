@@ -6,17 +6,9 @@
 #include "../../certs/pem.h"
 #include "../../certs/pkey.h"
 #include "../../certs/verdict.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void insist(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 static void check_names(const struct chain *c)
 {
