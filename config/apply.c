@@ -246,7 +246,7 @@ static int load_in_force(struct apply *a, struct err *err)
 		rc = buf_add_span(&a->defaults_stored, value);
 	if (rc == 0 && a->defaults_stored.len)
 		rc = spec_decode(buf_span(&a->defaults_stored), &a->defaults);
-	a->places.defaults_file = a->load->count ? a->load->files[0].path : NULL;
+	a->places.defaults_file = a->load->count && a->load->files[0].is_main ? a->load->files[0].path : NULL;
 	a->places.defaults_line = a->defaults.line;
 	a->places.defaults_column = a->defaults.column;
 	return rc ? err_set(err, rc, "store: the settings cannot be read") : 0;

@@ -157,7 +157,8 @@ static int let_go(struct merge *m, enum db_table table, uint32_t no, const struc
 	db_cursor_close(w.cur);
 	rc = rc == ERR_NOENT ? 0 : rc;
 	rest = buf_span(orphans);
-	rest = (struct span){rest.p + begin, rest.len - begin};
+	if (begin) /* nothing may be added to a NULL, not even 0 */
+		rest = (struct span){rest.p + begin, rest.len - begin};
 	while (rc == 0 && pack_next(&rest, &name)) {
 		rc = get_numbered(m->txn, table, name, &owner, &stored);
 		if (rc)
@@ -187,40 +188,55 @@ static int bury_orphans(struct merge *m, enum db_table table, struct err *err)
 
 /* --- putting off ------------------------------------------------------------------------------------------------------- */
 
-/* Was the file rewritten in place, a moment ago, and has it less than before? Then somebody may still be writing. */
-static int is_half_written(struct merge *m, const struct load_file *f, const struct known_file *old, int64_t now_ns,
-			   bool *out, struct err *err)
+/* Was the file rewritten in place, a moment ago? Then somebody may still be writing. */
+static bool is_hot(const struct load_file *f, const struct known_file *old, int64_t now_ns)
 {
 	int64_t quiet_ms = (now_ns - f->id.ctime_ns) / 1000000;
-	bool is_lost = false;
-	*out = false;
-	if (f->id.ino != old->id.ino || f->id.dev != old->id.dev || file_id_is(&f->id, &old->id) ||
-	    quiet_ms >= MERGE_SETTLE_MS || quiet_ms < -MERGE_SETTLE_MS)
-		return 0;
-	if (!f->source.is_broken && f->source.has_last_line_end && f->id.size >= old->id.size) {
-		int rc = has_lost_domain(m, old->no, &f->source.domains, &is_lost, err);
-		if (rc || !is_lost)
-			return rc;
-	}
-	*out = true;
+	return f->id.ino == old->id.ino && f->id.dev == old->id.dev && !file_id_is(&f->id, &old->id) &&
+	       quiet_ms < MERGE_SETTLE_MS && quiet_ms > -MERGE_SETTLE_MS;
+}
+
+static int has_less(struct merge *m, const struct load_file *f, const struct known_file *old, bool *out, struct err *err)
+{
+	*out = f->source.is_broken || !f->source.has_last_line_end || f->id.size < old->id.size;
+	return *out ? 0 : has_lost_domain(m, old->no, &f->source.domains, out, err);
+}
+
+static void put_off(struct merge *m, size_t i, int64_t now_ns)
+{
+	int64_t quiet_ms = (now_ns - m->load->files[i].id.ctime_ns) / 1000000;
 	uint64_t wait_ms = (uint64_t)(MERGE_SETTLE_MS - quiet_ms) + 1;
+	m->is_put_off[i] = true;
 	if (wait_ms > m->retry_ms)
 		m->retry_ms = wait_ms;
-	return 0;
 }
 
 static int sort_file(struct merge *m, size_t i, int64_t now_ns, struct err *err)
 {
 	const struct load_file *f = &m->load->files[i];
 	struct known_file *k = known_find(m->known, f->path);
+	bool is_less = false;
 	int rc = 0;
-	if (k && f->is_read)
-		rc = is_half_written(m, f, k, now_ns, &m->is_put_off[i], err);
-	else if (!k)
+	if (!k)
 		rc = known_add(m->known, f->path, &k, err);
+	else if (f->is_read && is_hot(f, k, now_ns))
+		rc = has_less(m, f, k, &is_less, err);
+	if (is_less)
+		put_off(m, i, now_ns);
 	if (rc == 0)
 		k->is_listed = true;
 	return rc;
+}
+
+/* The main file also has less when it includes less. */
+static void sort_main(struct merge *m, int64_t now_ns)
+{
+	const struct load_file *f = &m->load->files[0];
+	if (m->load->count == 0 || !f->is_main || !f->is_read || !is_hot(f, known_find(m->known, f->path), now_ns))
+		return;
+	for (size_t i = 0; i < m->known->count && !m->is_put_off[0]; i++)
+		if (!m->known->files[i].is_listed && !load_is_lost(m->load, m->known->files[i].path))
+			put_off(m, 0, now_ns);
 }
 
 int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct load *load, int64_t now_ns,
@@ -238,6 +254,8 @@ int merge_begin(struct merge *m, struct db_txn *txn, struct known *known, struct
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < load->count; i++)
 		rc = sort_file(m, i, now_ns, err);
+	if (rc == 0)
+		sort_main(m, now_ns);
 	return rc;
 }
 

@@ -9,8 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A target may bring its own mutator, which may call the driver's one on parts. Both change bytes[0..len) in place, have
- * room for max, and return the new length. */
+/* A target may bring its own mutator, which may call the driver's one on parts. Both change bytes[0..len) in place,
+ * have room for max, and return the new length. */
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t len, size_t max, unsigned seed);
 size_t LLVMFuzzerMutate(uint8_t *bytes, size_t len, size_t max);
 

@@ -31,7 +31,7 @@ enum {
 	ORDERS_MAX_COUNT = 300,
 	HANDSHAKES_MAX_COUNT = 12, /* a millisecond or more each */
 	QUEUE_MAX_BYTES = 1 << 20,
-	FIRST_FD = 1 << 20,        /* no descriptor of this process */
+	FIRST_FD = 1 << 20, /* no descriptor of this process */
 };
 
 static const struct limits limits = {
@@ -55,24 +55,29 @@ static const struct {
 	const char *name;
 	int domain; /* whose policy it may get; -1: none */
 } names[] = {
-	{"mta-sts.a.example", WORLD_A}, {"mta-sts.b.example", WORLD_B}, {"MTA-STS.A.Example", WORLD_A},
-	{"mta-sts.bare.example", -1}, {"mta-sts.nobody.example", -1}, {"a.example", -1}, {NULL, -1},
+	{"mta-sts.a.example", WORLD_A},
+	{"mta-sts.b.example", WORLD_B},
+	{"MTA-STS.A.Example", WORLD_A},
+	{"mta-sts.bare.example", -1},
+	{"mta-sts.nobody.example", -1},
+	{"a.example", -1},
+	{NULL, -1},
 };
 static const size_t amounts[] = {1, 2, 5, 16, 64, 200, 500, 1000, 5000, 16384};
 static const uint64_t pauses_ms[] = {0, 1, 10, 100, 500, 1000, 2000, 5000, 7000, 10000};
 
 struct peer {
-	struct wire *wire; /* NULL: not connected, or gone */
+	struct wire *wire;               /* NULL: not connected, or gone */
 	uint64_t opened_ms, deadline_ms; /* 0: no deadline */
 	bool is_closing, is_half_closed, will_fail_half_close, has_heard;
 	enum wire_result next_write;
-	struct buf rest;   /* a pending write */
+	struct buf rest; /* a pending write */
 	bool is_client;
 	int domain;
 	mbedtls_ssl_context ssl;
 	bool is_shaken;
-	struct buf queue;  /* from the client, not there yet */
-	struct buf got;    /* from the server */
+	struct buf queue; /* from the client, not there yet */
+	struct buf got;   /* from the server */
 	size_t got_at;
 	char text[8192];
 	size_t text_len;
@@ -86,7 +91,7 @@ static struct {
 	uint64_t closed_before, opened_before;
 } stage;
 
-/* --- the wire ------------------------------------------------------------------------------------------------------ */
+/* --- the wire --- */
 
 static struct peer *peer_of(const struct wire *w)
 {
@@ -96,7 +101,8 @@ static struct peer *peer_of(const struct wire *w)
 	abort();
 }
 
-bool wire_open(struct wire *w, struct uv_loop_s *loop, int take_fd, const struct wire_events *events, uv_buf_t read_into)
+bool wire_open(struct wire *w, struct uv_loop_s *loop, int take_fd, const struct wire_events *events,
+	       uv_buf_t read_into)
 {
 	(void)loop;
 	insist(take_fd >= FIRST_FD && take_fd < FIRST_FD + SLOT_COUNT);
@@ -213,10 +219,12 @@ static void pass(uint64_t ms)
 	clock_set_fake(stage.now_ms, WORLD_NOW_UNIX_S + (int64_t)stage.now_ms / 1000);
 }
 
-/* --- the clients --------------------------------------------------------------------------------------------------- */
+/* --- the clients --- */
 
 static const uint16_t retry_groups[] = {
-	MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+	MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
 };
 static const uint16_t no_groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 static const char *h2_only[] = {"h2", NULL}, *http11[] = {"http/1.1", "h2", NULL};
@@ -226,11 +234,9 @@ static const struct {
 	const uint16_t *groups; /* NULL: the library's */
 	const char **alpn;
 } flavours[] = {
-	{MBEDTLS_SSL_VERSION_TLS1_3, NULL, NULL},
-	{MBEDTLS_SSL_VERSION_TLS1_2, NULL, NULL},
+	{MBEDTLS_SSL_VERSION_TLS1_3, NULL, NULL},           {MBEDTLS_SSL_VERSION_TLS1_2, NULL, NULL},
 	{MBEDTLS_SSL_VERSION_TLS1_3, retry_groups, http11}, /* HelloRetryRequest */
-	{MBEDTLS_SSL_VERSION_TLS1_3, no_groups, NULL},
-	{MBEDTLS_SSL_VERSION_TLS1_2, NULL, h2_only},
+	{MBEDTLS_SSL_VERSION_TLS1_3, no_groups, NULL},      {MBEDTLS_SSL_VERSION_TLS1_2, NULL, h2_only},
 	{MBEDTLS_SSL_VERSION_TLS1_2, NULL, http11},
 };
 enum { FLAVOUR_COUNT = sizeof flavours / sizeof *flavours };
@@ -299,8 +305,9 @@ static void check_text(const struct peer *p)
 static void hear(struct peer *p)
 {
 	int n;
+	unsigned char *into = (unsigned char *)p->text;
 	while (p->is_shaken && sizeof p->text > p->text_len &&
-	       (n = mbedtls_ssl_read(&p->ssl, (unsigned char *)p->text + p->text_len, sizeof p->text - p->text_len)) > 0)
+	       (n = mbedtls_ssl_read(&p->ssl, into + p->text_len, sizeof p->text - p->text_len)) > 0)
 		p->text_len += (size_t)n;
 	if (p->text_len)
 		check_text(p);
@@ -344,7 +351,7 @@ static void peer_deinit(struct peer *p)
 	*p = (struct peer){0};
 }
 
-/* --- the script ---------------------------------------------------------------------------------------------------- */
+/* --- the script --- */
 
 static size_t take(struct span *script, size_t count)
 {
@@ -511,7 +518,10 @@ static void obey(char order, struct peer *p, struct span *script)
 {
 	switch (order) {
 	case 'o': order_open(p, script); break;
-	case 'h': shake(p); hear(p); break;
+	case 'h':
+		shake(p);
+		hear(p);
+		break;
 	case 'd': order_deliver(p, script); break;
 	case 'H': order_shake_hands(p); break;
 	case 's': say(p, take_text(script)); break;
@@ -543,7 +553,7 @@ static void play(struct span script)
 	}
 }
 
-/* --- all together -------------------------------------------------------------------------------------------------- */
+/* --- all together --- */
 
 static uint64_t closed_count(void)
 {

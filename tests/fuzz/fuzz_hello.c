@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* --- the mutator --------------------------------------------------------------------------------------------------- */
+/* --- the mutator --- */
 
 enum { PART_MAX_BYTES = 4096, PARTS_MAX_COUNT = 64, RECORD_HEAD_BYTES = 5, MESSAGE_HEAD_BYTES = 4 };
 

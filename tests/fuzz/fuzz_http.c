@@ -36,11 +36,13 @@ static void check_bad(const struct http_request *r)
 static void check_head(const struct http_request *r, int status)
 {
 	char out[HTTP_RESPONSE_HEAD_MAX_BYTES];
-	struct http_response response = {.status = status, .content_len = r->head_len, .date_unix_s = (int64_t)r->head_len};
+	struct http_response response = {
+		.status = status, .content_len = r->head_len, .date_unix_s = (int64_t)r->head_len};
 	response.allow = status == 405 ? "GET, HEAD" : NULL;
 	response.cache_max_age_s = status == 200 ? 60 : 0;
 	size_t len = http_render_head(&response, out, sizeof out);
-	insist(len > 0 && len <= sizeof out && memcmp(out, "HTTP/1.1 ", 9) == 0 && memcmp(out + len - 4, "\r\n\r\n", 4) == 0);
+	insist(len > 0 && len <= sizeof out && memcmp(out, "HTTP/1.1 ", 9) == 0 &&
+	       memcmp(out + len - 4, "\r\n\r\n", 4) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -62,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* --- the mutator --------------------------------------------------------------------------------------------------- */
+/* --- the mutator --- */
 
 static uint32_t seed;
 static uint8_t scratch[1 << 16];
@@ -97,12 +99,28 @@ static size_t replace(uint8_t *p, size_t len, size_t max, size_t from, size_t to
 static size_t add_known_line(uint8_t *p, size_t len, size_t max, size_t at)
 {
 	static const char *const lines[] = {
-		"Host: mta-sts.example.com\r\n", "Host: [2001:db8::1]:443\r\n", "Host: a@b\r\n", "HOST:\r\n",
-		"Content-Length: 5\r\n", "Content-Length: 5, 5\r\n", "Content-Length: +1\r\n", "Transfer-Encoding: chunked\r\n",
-		"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked, gzip\r\n", "X: \x80\xff\r\n",
-		" folded\r\n", "\r\n", "\n", "X : y\r\n", "Expect: 100-continue\r\n", "GET / HTTP/1.1\r\n",
-		"HEAD https://mta-sts.example.com:443/?q HTTP/1.0\r\n", "OPTIONS * HTTP/1.1\r\n", "CONNECT a:443 HTTP/1.1\r\n",
-		"PRI * HTTP/2.0\r\n", "GET urn:x HTTP/1.1\r\n",
+		"Host: mta-sts.example.com\r\n",
+		"Host: [2001:db8::1]:443\r\n",
+		"Host: a@b\r\n",
+		"HOST:\r\n",
+		"Content-Length: 5\r\n",
+		"Content-Length: 5, 5\r\n",
+		"Content-Length: +1\r\n",
+		"Transfer-Encoding: chunked\r\n",
+		"Transfer-Encoding: gzip, chunked\r\n",
+		"Transfer-Encoding: chunked, gzip\r\n",
+		"X: \x80\xff\r\n",
+		" folded\r\n",
+		"\r\n",
+		"\n",
+		"X : y\r\n",
+		"Expect: 100-continue\r\n",
+		"GET / HTTP/1.1\r\n",
+		"HEAD https://mta-sts.example.com:443/?q HTTP/1.0\r\n",
+		"OPTIONS * HTTP/1.1\r\n",
+		"CONNECT a:443 HTTP/1.1\r\n",
+		"PRI * HTTP/2.0\r\n",
+		"GET urn:x HTTP/1.1\r\n",
 	};
 	const char *line = lines[below(sizeof lines / sizeof *lines)];
 	return replace(p, len, max, at, at, line, strlen(line));
@@ -126,7 +144,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t len, size_t max, unsigned 
 	switch (below(5)) {
 	case 0: return add_known_line(bytes, len, max, from);
 	case 1: return replace(bytes, len, max, from, to, NULL, 0); /* one line less */
-	case 2: /* twice */
+	case 2:                                                     /* twice */
 		to = to - from < sizeof scratch ? to : from + sizeof scratch;
 		memcpy(scratch, bytes + from, to - from);
 		return replace(bytes, len, max, from, from, scratch, to - from);

@@ -1,5 +1,5 @@
-/* Any bytes as a name, a pattern and whatever else stands in one scalar: what is accepted has one form, which is accepted
- * again and stays what it is. */
+/* Any bytes as a name, a pattern and whatever else stands in one scalar: what is accepted has one form, which is
+ * accepted again and stays what it is. */
 #include "../../base/addr.h"
 #include "../../base/buf.h"
 #include "../../base/err.h"
@@ -42,12 +42,14 @@ static void check_name(struct span in)
 	}
 	insist(strlen(n.text) == n.len);
 	check_labels(name_span(&n));
-	insist(name_parse(name_span(&n), &again, NULL) == 0 && !again.was_changed && span_is(name_span(&n), name_span(&again)));
+	insist(name_parse(name_span(&n), &again, NULL) == 0 && !again.was_changed &&
+	       span_is(name_span(&n), name_span(&again)));
 	insist(name_matches_mx(name_span(&n), name_span(&n)));
 	char dotted[NAME_MAX_BYTES + 1];
 	memcpy(dotted, n.text, n.len);
 	dotted[n.len] = '.';
-	insist(name_parse((struct span){dotted, n.len + 1}, &again, NULL) == 0 && span_is(name_span(&n), name_span(&again)));
+	insist(name_parse((struct span){dotted, n.len + 1}, &again, NULL) == 0 &&
+	       span_is(name_span(&n), name_span(&again)));
 }
 
 static void check_pattern(struct span in)
@@ -124,7 +126,8 @@ static void check_scalars(struct span in)
 	check_wrong(rc, &e);
 	if (rc == 0) {
 		char text[16];
-		insist(number <= POLICY_MAX_AGE_MAX_S && snprintf(text, sizeof text, "%u", number) > 0 && span_is(in, span_of(text)));
+		insist(number <= POLICY_MAX_AGE_MAX_S && snprintf(text, sizeof text, "%u", number) > 0 &&
+		       span_is(in, span_of(text)));
 	}
 	rc = value_parse_mode(in, &number, &e);
 	check_wrong(rc, &e);

@@ -1,5 +1,5 @@
-/* Any bytes as what a damaged store may hand out: a policy body, a spec, settings, a domain's row. None is believed, and
- * what is read can be written again and is the same. */
+/* Any bytes as what a damaged store may hand out: a policy body, a spec, settings, a domain's row. None is believed,
+ * and what is read can be written again and is the same. */
 #include "../../base/buf.h"
 #include "../../base/clock.h"
 #include "../../base/err.h"
@@ -53,7 +53,8 @@ static void check_pack(struct span packed)
 	size_t count = 0;
 	buf_init(&again, STORED_MAX_BYTES);
 	for (; pack_next(&rest, &item); count++)
-		insist(is_within(item, packed) && pack_add(&again, item) == 0 && (count > 100 || pack_has(packed, item)));
+		insist(is_within(item, packed) && pack_add(&again, item) == 0 &&
+		       (count > 100 || pack_has(packed, item)));
 	insist(count == pack_count(packed) && again.len <= packed.len);
 	insist(again.len == 0 || memcmp(again.p, packed.p, again.len) == 0);
 	insist(packed.len <= 255 || pack_add(&again, packed) == ERR_RANGE);
@@ -70,13 +71,15 @@ static void check_spec(struct span stored)
 	if (rc)
 		return;
 	buf_init(&again, STORED_MAX_BYTES);
+	insist(spec.id.len <= DOMAIN_ID_MAX_BYTES);
 	insist(spec_encode(&spec, &again) == 0 && span_is(buf_span(&again), stored));
 	insist(spec_is_same(buf_span(&again), stored));
 	buf_deinit(&again);
 	const struct spec none = {0};
 	spec_resolve(&none, NULL, &spec, &r);
 	spec_resolve(&spec, &none, &none, &r);
-	insist(is_within(r.values.policy, stored) && is_within(r.values.mx, stored) && is_within(r.values.cert, stored));
+	insist(is_within(r.values.policy, stored) && is_within(r.values.mx, stored) &&
+	       is_within(r.values.cert, stored));
 	insist(span_is(spec_policy_name(&spec, NULL), spec_policy_name(&none, &spec)));
 	insist((unsigned)r.values.mode <= POLICY_ENFORCE);
 	check_pack(spec.mx);

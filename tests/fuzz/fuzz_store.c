@@ -32,7 +32,7 @@ enum { DAMAGE_BYTES = 6, DAMAGES_MAX_COUNT = 16, ROW_MAX_BYTES = 1 << 20 };
 
 static struct store_dir dir;
 
-/* --- a store like any other ---------------------------------------------------------------------------------------- */
+/* --- a store like any other --- */
 
 #define DEFAULTS "certs: {paths: [pem]}\ndefaults: {mode: testing, max_age: 86400}\n"
 #define POLICIES "policies:\n  standard: {mode: enforce, max_age: 604800, mx: [mx1.p.example, \"*.p.example\"]}\n"
@@ -85,8 +85,12 @@ static void import(void)
 	struct import_result result;
 	char path[128];
 	const char *const paths[] = {path};
-	struct import in = {.store = dir.store, .keyring = dir.keyring, .paths = paths, .path_count = 1,
-			    .now_unix_s = NOW_UNIX_S, .on_problem = on_problem};
+	struct import in = {.store = dir.store,
+			    .keyring = dir.keyring,
+			    .paths = paths,
+			    .path_count = 1,
+			    .now_unix_s = NOW_UNIX_S,
+			    .on_problem = on_problem};
 	buf_init(&pem, 65536);
 	insist(selfca_new(&ca, NOW_UNIX_S, NULL) == 0 && selfca_issue(ca, hosts, 2, NOW_UNIX_S, &pem, NULL) == 0);
 	insist(file_make_dirs(path_of("pem"), 0700, NULL) == 0);
@@ -130,7 +134,7 @@ static void make_store(void)
 	(void)atexit(close_store);
 }
 
-/* --- damage -------------------------------------------------------------------------------------------------------- */
+/* --- damage --- */
 
 static bool find_row(struct db_txn *txn, enum db_table table, size_t n, struct buf *key, struct buf *value)
 {
@@ -166,13 +170,19 @@ static void alter(struct buf *key, struct buf *value, uint8_t kind, size_t at, u
 		break;
 	case 1: value->len = value->len ? at % value->len : 0; break;
 	case 2: set_u32(value, at, edges[v % (sizeof edges / sizeof *edges)]); break;
-	case 3: memset(many, v, sizeof many); (void)buf_add(value, many, at % sizeof many); break;
+	case 3:
+		memset(many, v, sizeof many);
+		(void)buf_add(value, many, at % sizeof many);
+		break;
 	case 4:
 		if (key->len)
 			key->p[at % key->len] ^= (char)v;
 		break;
 	case 5: key->len = key->len ? at % key->len : 0; break;
-	case 6: memset(many, v, sizeof many); (void)buf_add(key, many, at % 300); break;
+	case 6:
+		memset(many, v, sizeof many);
+		(void)buf_add(key, many, at % 300);
+		break;
 	default: break;
 	}
 }
@@ -195,7 +205,7 @@ static void damage(struct db_txn *txn, bool is_keyring, const uint8_t *d)
 	buf_deinit(&value);
 }
 
-/* --- the readers --------------------------------------------------------------------------------------------------- */
+/* --- the readers --- */
 
 static size_t sum; /* of what is read: every byte is looked at */
 
@@ -323,7 +333,7 @@ static void read_files(struct db_txn *txn)
 	known_deinit(&known);
 }
 
-/* --- the writers --------------------------------------------------------------------------------------------------- */
+/* --- the writers --- */
 
 static void write_rows(struct db_txn *txn)
 {
@@ -353,7 +363,8 @@ static void sweep(struct db_txn *txn, struct db_txn *keyring)
 	buf_init(&keys, ROW_MAX_BYTES);
 	(void)sweep_pairs(txn, &held, NOW_UNIX_S + 400 * 86400, &spkis, &removed, NULL);
 	(void)sweep_find_keys(keyring, &spkis, &keys, NULL);
-	for (int rc = keyring_next(keyring, NULL, spki, &origin); rc == 0; rc = keyring_next(keyring, last, spki, &origin)) {
+	for (int rc = keyring_next(keyring, NULL, spki, &origin); rc == 0;
+	     rc = keyring_next(keyring, last, spki, &origin)) {
 		memcpy(last, spki, sizeof last);
 		if (keyring_get(keyring, spki, &der) == 0)
 			look_at(der);

@@ -1,5 +1,5 @@
-/* Any bytes as main file, as included file and as both: nothing breaks, what comes out is a golden body and one DNS record,
- * and what went wrong is said in one line each. */
+/* Any bytes as main file, as included file and as both: nothing breaks, what comes out is a golden body and one DNS
+ * record, and what went wrong is said in one line each. */
 #include "../../base/buf.h"
 #include "../../base/err.h"
 #include "../../base/name.h"
@@ -20,7 +20,8 @@ static const char main_text[] = "defaults: {mode: testing, max_age: 86400, mx: [
 				"domains: {example.com: standard}\n"
 				"include: [x.yaml]\n";
 
-/* --- what is promised ------------------------------------------------------------------------------------------------ */
+/* --- what is promised ------------------------------------------------------------------------------------------------
+ */
 
 static void check_line(struct span line, size_t *modes)
 {
@@ -35,7 +36,8 @@ static void check_line(struct span line, size_t *modes)
 static void check_body(struct span body)
 {
 	size_t modes = 0, lines = 0;
-	insist(body.len <= POLICY_BODY_MAX_BYTES && body.len > 22 && memcmp(body.p, "version: STSv1\r\nmode: ", 22) == 0);
+	insist(body.len <= POLICY_BODY_MAX_BYTES && body.len > 22 &&
+	       memcmp(body.p, "version: STSv1\r\nmode: ", 22) == 0);
 	while (body.len) {
 		const char *end = memmem(body.p, body.len, "\r\n", 2);
 		insist(end && end > body.p);
@@ -70,7 +72,8 @@ static void check_records(const struct outcome *v, struct span domain, const str
 		memcpy(row.id, values->id.p, values->id.len);
 	}
 	size_t len = strlen(row.id);
-	insist(len >= 1 && len <= 32 && strspn(row.id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == len);
+	insist(len >= 1 && len <= 32 &&
+	       strspn(row.id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == len);
 	record_set_init(&set);
 	buf_init(&out, 1 << 20);
 	insist(record_make(&set, domain, &row, settings, RECORD_LIVE) == 0);
@@ -135,7 +138,8 @@ static void check_settings(const struct settings *s)
 	buf_deinit(&two);
 }
 
-/* --- the two ways through ---------------------------------------------------------------------------------------------- */
+/* --- the two ways through
+ * ---------------------------------------------------------------------------------------------- */
 
 static void add_file(struct load *load, const char *path, bool is_main, struct span text)
 {

@@ -1,6 +1,6 @@
 /* replay: a fuzz target without libFuzzer: feeds it files, or all files of folders, and then, for so many seconds,
- * mutants of them; the same mutants in the same order every time. Each input ends at an unreadable page, which libraries
- * that are built without sanitizers respect, too.
+ * mutants of them; the same mutants in the same order every time. Each input ends at an unreadable page, which
+ * libraries that are built without sanitizers respect, too.
  *
  * replay_x [-s SECONDS] [-o FILE] PATH…
  *   -o FILE   holds the input that is being tried: what broke the target is in there. Removed in the end. */
@@ -54,7 +54,8 @@ static void die(const char *what)
 static void make_pages(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *p = mmap(NULL, INPUT_MAX_BYTES + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, INPUT_MAX_BYTES + page, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED || mprotect(p + INPUT_MAX_BYTES, page, PROT_NONE) != 0)
 		die("mmap");
 	page_end = p + INPUT_MAX_BYTES;
@@ -68,7 +69,7 @@ static void try(const void *bytes, size_t len)
 	(void)LLVMFuzzerTestOneInput(at, len);
 }
 
-/* --- the corpus ---------------------------------------------------------------------------------------------------- */
+/* --- the corpus --- */
 
 static void add_file(char *take_path)
 {
@@ -132,7 +133,7 @@ static void replay_all(void)
 	}
 }
 
-/* --- mutants ------------------------------------------------------------------------------------------------------- */
+/* --- mutants --- */
 
 static size_t below(size_t n)
 {

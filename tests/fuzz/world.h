@@ -34,12 +34,14 @@ static struct {
 static const struct {
 	const char *domain, *host, *body;
 } world_domains[WORLD_DOMAIN_COUNT] = {
-	{"a.example", "mta-sts.a.example", "version: STSv1\r\nmode: enforce\r\nmx: mx.of-a.example\r\nmax_age: 604800\r\n"},
-	{"b.example", "mta-sts.b.example", "version: STSv1\r\nmode: testing\r\nmx: mx.of-b.example\r\nmax_age: 86400\r\n"},
+	{"a.example", "mta-sts.a.example",
+	 "version: STSv1\r\nmode: enforce\r\nmx: mx.of-a.example\r\nmax_age: 604800\r\n"},
+	{"b.example", "mta-sts.b.example",
+	 "version: STSv1\r\nmode: testing\r\nmx: mx.of-b.example\r\nmax_age: 86400\r\n"},
 	{"bare.example", "mta-sts.bare.example", "version: STSv1\r\nmode: none\r\nmax_age: 86400\r\n"},
 };
 
-/* --- random numbers ------------------------------------------------------------------------------------------------ */
+/* --- random numbers --- */
 
 static uint32_t world_seed = 1;
 
@@ -75,7 +77,7 @@ static inline void world_begin(void)
 	clock_set_fake(0, WORLD_NOW_UNIX_S);
 }
 
-/* --- the store ----------------------------------------------------------------------------------------------------- */
+/* --- the store --- */
 
 static inline void world_put_domain(struct db *store, size_t i)
 {
@@ -104,7 +106,8 @@ static inline void world_put_pair(struct db *store, struct db *keyring, size_t i
 	bool is_changed;
 	buf_init(&pem, 65536);
 	insist(selfca_new(&ca, WORLD_NOW_UNIX_S, NULL) == 0);
-	insist(selfca_issue(ca, &host, 1, WORLD_NOW_UNIX_S, &pem, NULL) == 0 && pem_parse(buf_span(&pem), &file, NULL) == 0);
+	insist(selfca_issue(ca, &host, 1, WORLD_NOW_UNIX_S, &pem, NULL) == 0 &&
+	       pem_parse(buf_span(&pem), &file, NULL) == 0);
 	insist(db_begin_write(keyring, &txn, NULL) == 0);
 	insist(keyring_put(txn, &file.keys[0], KEYRING_IMPORTED, NULL) == 0 && db_commit(txn, NULL) == 0);
 	insist(db_begin_write(store, &txn, NULL) == 0);

@@ -1,4 +1,5 @@
-/* site: a folder with YAML files and a store, for as long as a test runs, and what the keeper and `check` do with it. */
+/* site: a folder with YAML files and a store, for as long as a test runs, and what the keeper and `check` do with it.
+ */
 #ifndef TESTS_SITE_H
 #define TESTS_SITE_H
 
@@ -117,7 +118,8 @@ static inline void site_check_body(struct span body)
 	assert_memory_equal(body.p + body.len - 2, "\r\n", 2);
 	for (size_t i = 0; i < body.len; i++) {
 		unsigned char c = (unsigned char)body.p[i];
-		bool is_end = c == '\r' ? i + 1 < body.len && body.p[i + 1] == '\n' : c == '\n' && i && body.p[i - 1] == '\r';
+		bool is_end = c == '\r' ? i + 1 < body.len && body.p[i + 1] == '\n'
+					: c == '\n' && i && body.p[i - 1] == '\r';
 		if (!is_end && (c < 0x20 || c > 0x7E))
 			fail_msg("byte %u in a body", c);
 		modes += body.len - i >= 5 && memcmp(body.p + i, "mode:", 5) == 0;

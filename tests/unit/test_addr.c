@@ -107,7 +107,8 @@ static void test_addr_ip_is_rendered_in_one_form(void **state)
 		bool is_v6 = false;
 		struct err err = {0};
 		int rc = addr_parse_ip(guarded(cases[i].in), out, &is_v6, &err);
-		if (rc != (cases[i].out ? 0 : ERR_PARSE) || (rc == 0 && (strcmp(out, cases[i].out) != 0 || is_v6 != cases[i].is_v6)))
+		if (rc != (cases[i].out ? 0 : ERR_PARSE) ||
+		    (rc == 0 && (strcmp(out, cases[i].out) != 0 || is_v6 != cases[i].is_v6)))
 			fail_msg("line %d: %d %s", cases[i].line, rc, rc ? err.text : out);
 	}
 	guard_free_all();

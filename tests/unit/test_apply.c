@@ -118,7 +118,7 @@ static void test_apply_ids_do_not_go_back_with_the_clock(void **state)
 
 static void test_apply_digest_ids_say_which_body_and_return_with_it(void **state)
 {
-	(void)state; /* A-T9 */
+	(void)state;                                                 /* A-T9 */
 	static const char id[] = "a5963b31a082635c6ec668171482b14f"; /* of G1 */
 	site_apply_main(&s, "dns: {id: digest}\n" A_ENFORCE);
 	expect_served(__LINE__, "a.example", BODY_ENFORCE, id);
@@ -146,13 +146,16 @@ static void test_apply_id_follows_the_bytes_and_nothing_else(void **state)
 		const char *yaml;
 	} same[] = {
 		{__LINE__, "# a comment\n\n" A_ENFORCE},
-		{__LINE__, "domains:\n  a.example:\n    mx: [mail.example.com]\n    max_age: 604800\n    mode: enforce\n"},
-		{__LINE__, "domains:\n  A.Example.: {mode: enforce, max_age: 604800, mx: [MAIL.example.com., mail.example.com]}\n"},
+		{__LINE__,
+		 "domains:\n  a.example:\n    mx: [mail.example.com]\n    max_age: 604800\n    mode: enforce\n"},
+		{__LINE__, "domains:\n  A.Example.: {mode: enforce, max_age: 604800, mx: [MAIL.example.com., "
+			   "mail.example.com]}\n"},
 		{__LINE__, "dns: {ttl: 77}\n" A_ENFORCE},
 		{__LINE__, "domains:\n  a.example: {mode: enforce, max_age: 604800, mx: mail.example.com, ttl: 9}\n"},
 		{__LINE__, "dns: {tls_rpt: [\"mailto:x@y.example\"]}\n" A_ENFORCE},
 		{__LINE__, "defaults: {mode: testing, max_age: 5}\n" A_ENFORCE},
-		{__LINE__, "defaults: {mode: enforce, max_age: 604800, mx: [mail.example.com]}\ndomains:\n  a.example:\n"},
+		{__LINE__,
+		 "defaults: {mode: enforce, max_age: 604800, mx: [mail.example.com]}\ndomains:\n  a.example:\n"},
 		{__LINE__, "policies:\n  p: " ENFORCE "\ndomains:\n  a.example: p\n"},
 		{__LINE__, "policies:\n  p: " TESTING "\ndomains:\n  a.example: {policy: p, mode: enforce}\n"},
 		{__LINE__, "workers: 5\n" A_ENFORCE "  b.example: " TESTING "\n"},
@@ -223,7 +226,8 @@ static void test_apply_change_of_the_scheme_does_not_change_ids_by_itself(void *
 	expect_served(__LINE__, "a.example", BODY_ENFORCE, "a5963b31a082635c6ec668171482b14f");
 }
 
-/* --- mistakes ------------------------------------------------------------------------------------------------------ */
+/* --- mistakes ------------------------------------------------------------------------------------------------------
+ */
 
 static void test_apply_refused_domain_keeps_what_it_had(void **state)
 {
@@ -256,7 +260,8 @@ static void test_apply_refused_domain_keeps_what_it_had(void **state)
 		char text[1024];
 		site_apply_main(&s, A_ENFORCE "  z.example: " ENFORCE "\n");
 		/* a tenant who is new and wrong is not served; others' changes are */
-		(void)snprintf(text, sizeof text, "domains:\n  a.example: %s\n  new.example: %s\n  z.example: " TESTING "\n",
+		(void)snprintf(text, sizeof text,
+			       "domains:\n  a.example: %s\n  new.example: %s\n  z.example: " TESTING "\n",
 			       cases[i].value, strncmp(cases[i].value, "&x", 2) == 0 ? "&y " TESTING : cases[i].value);
 		site_apply_main(&s, text);
 		expect_fresh(cases[i].line, cases[i].code);
@@ -376,6 +381,23 @@ static void test_apply_main_file_that_is_gone_takes_nobody_with_it(void **state)
 	expect_withdrawn(__LINE__, "b.example", SITE_NOW + WEEK_S);
 }
 
+static void test_apply_defaults_without_main_file_blame_no_other_file(void **state)
+{
+	(void)state;
+	char path[256];
+	site_make_folder(&s, "d");
+	site_write(&s, "d/b.yaml", "domains:\n  b.example: {mode: none}\npolicies: {p: {max_age: 1}}\n");
+	site_apply_main(&s, "defaults: {policy: p}\ndomains: {}\ninclude: [d/*.yaml]\n");
+	site_remove(&s, SITE_MAIN);
+	site_write(&s, "d/b.yaml", "domains:\n  b.example: {mode: none}\n"); /* the default policy is gone */
+	site_apply(&s);
+	const struct problem *p = site_find_problem(&s.result.fresh, "E19");
+	assert_non_null(p);
+	assert_string_equal(p->file, site_path(&s, "d/b.yaml", path));
+	assert_int_equal(p->line, 2); /* at the domain, since the defaults stand nowhere */
+	assert_string_equal(p->domain, "b.example");
+}
+
 static void test_apply_mistake_among_the_server_keys_keeps_those_in_force(void **state)
 {
 	(void)state;
@@ -394,7 +416,8 @@ static void test_apply_mistake_among_the_server_keys_keeps_those_in_force(void *
 static void test_apply_refused_defaults_keep_those_in_force(void **state)
 {
 	(void)state;
-	site_apply_main(&s, "defaults: {mode: enforce, max_age: 604800}\ndomains:\n  a.example: {mx: mail.example.com}\n");
+	site_apply_main(&s,
+			"defaults: {mode: enforce, max_age: 604800}\ndomains:\n  a.example: {mx: mail.example.com}\n");
 	expect_served(__LINE__, "a.example", BODY_ENFORCE, SITE_STAMP);
 	site_apply_main(&s, "defaults: {mode: testing, max_age: 1w}\ndomains:\n  a.example: {mx: mail.example.com}\n"
 			    "  b.example: {mx: mail.example.com}\n");
@@ -410,7 +433,8 @@ static void test_apply_one_tenant_cannot_stop_the_others_by_size(void **state)
 	buf_init(&text, 1 << 20);
 	(void)buf_add_text(&text, "domains:\n  big.example:\n    mode: enforce\n    max_age: 604800\n    mx:\n");
 	for (int i = 0; i < 13000; i++) /* short names: many lines from few bytes */
-		(void)buf_printf(&text, "    - %c%c.%c%c\n", 'a' + i % 26, 'a' + i / 26 % 26, 'a' + i / 676 % 26, 'a' + i / 17576);
+		(void)buf_printf(&text, "    - %c%c.%c%c\n", 'a' + i % 26, 'a' + i / 26 % 26, 'a' + i / 676 % 26,
+				 'a' + i / 17576);
 	(void)buf_add_text(&text, "  a.example: " ENFORCE "\n");
 	site_apply_main(&s, buf_text(&text));
 	expect_fresh(__LINE__, "E08");
@@ -420,7 +444,8 @@ static void test_apply_one_tenant_cannot_stop_the_others_by_size(void **state)
 	buf_deinit(&text);
 }
 
-/* --- withdrawals --------------------------------------------------------------------------------------------------- */
+/* --- withdrawals ---------------------------------------------------------------------------------------------------
+ */
 
 static void test_apply_removed_domain_is_withdrawn_until_no_cache_can_hold_it(void **state)
 {
@@ -517,7 +542,8 @@ static void test_apply_ids_of_rows_that_are_gone_do_not_come_again(void **state)
 		int line;
 		const char *scheme, *id;
 	} cases[] = {
-		{__LINE__, "timestamp", "20260608000001"}, {__LINE__, "serial", "3"},
+		{__LINE__, "timestamp", "20260608000001"},
+		{__LINE__, "serial", "3"},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		char with[256], without[128];
@@ -550,7 +576,8 @@ static void test_apply_errors_of_a_removed_domain_go_with_it(void **state)
 	expect_withdrawn(__LINE__, "a.example", SITE_NOW + WEEK_S);
 }
 
-/* --- several files -------------------------------------------------------------------------------------------------- */
+/* --- several files --------------------------------------------------------------------------------------------------
+ */
 
 #define B_ENFORCE "domains:\n  b.example: " ENFORCE "\n"
 #define B_TESTING "domains:\n  b.example: " TESTING "\n"
@@ -848,21 +875,24 @@ static void test_apply_path_too_long_for_the_store_stops_nothing_else(void **sta
 	assert_int_equal(s.result.error_count, 0);
 }
 
-/* --- policies and defaults --------------------------------------------------------------------------------------------- */
+/* --- policies and defaults
+ * --------------------------------------------------------------------------------------------- */
 
 static void test_apply_changed_policy_changes_exactly_its_domains(void **state)
 {
 	(void)state;
-	static const char domains[] = "domains:\n  a.example: p\n  b.example: p\n  c.example: q\n  d.example: " ENFORCE "\n"
-				      "  e.example: {policy: p, mode: testing}\n  f.example: {policy: q, mode: testing}\n";
+	static const char domains[] =
+		"domains:\n  a.example: p\n  b.example: p\n  c.example: q\n  d.example: " ENFORCE "\n"
+		"  e.example: {policy: p, mode: testing}\n  f.example: {policy: q, mode: testing}\n";
 	char text[1024];
 	(void)snprintf(text, sizeof text, "policies:\n  p: " ENFORCE "\n  q: " ENFORCE "\n%s", domains);
 	site_apply_main(&s, text);
 	assert_int_equal(s.result.changed_count, 6);
 	assert_int_equal(site_count(&s, DB_BODIES), 2);
 	s.now_unix_s += 60;
-	(void)snprintf(text, sizeof text, "policies:\n  p: {mode: enforce, max_age: 777777, mx: [mail.example.com]}\n  q: " ENFORCE
-		       "\n%s", domains);
+	(void)snprintf(text, sizeof text,
+		       "policies:\n  p: {mode: enforce, max_age: 777777, mx: [mail.example.com]}\n  q: " ENFORCE "\n%s",
+		       domains);
 	site_apply_main(&s, text);
 	assert_int_equal(s.result.changed_count, 3);
 	assert_string_equal(site_row(&s, "a.example").row.id, "20260601000100");
@@ -892,7 +922,8 @@ static void test_apply_policy_that_is_gone_or_wrong_leaves_its_domains_as_they_w
 static void test_apply_changed_defaults_reach_whoever_has_no_other_word(void **state)
 {
 	(void)state;
-	static const char domains[] = "domains:\n  a.example: {mx: mail.example.com}\n  b.example: " ENFORCE "\n  c.example: p\n"
+	static const char domains[] = "domains:\n  a.example: {mx: mail.example.com}\n  b.example: " ENFORCE
+				      "\n  c.example: p\n"
 				      "policies: {p: {mode: enforce, mx: mail.example.com}}\n";
 	char text[512];
 	(void)snprintf(text, sizeof text, "defaults: {mode: enforce, max_age: 604800}\n%s", domains);
@@ -904,7 +935,7 @@ static void test_apply_changed_defaults_reach_whoever_has_no_other_word(void **s
 	expect_served(__LINE__, "a.example", BODY_TESTING, NULL);
 	expect_served(__LINE__, "b.example", BODY_ENFORCE, SITE_STAMP);
 	expect_served(__LINE__, "c.example", BODY_ENFORCE, SITE_STAMP);
-	site_apply_main(&s, domains); /* no defaults any more */
+	site_apply_main(&s, domains);              /* no defaults any more */
 	assert_int_equal(s.result.error_count, 3); /* a has neither mode nor max_age, c no max_age */
 	expect_served(__LINE__, "a.example", BODY_TESTING, NULL);
 	expect_served(__LINE__, "c.example", BODY_ENFORCE, SITE_STAMP);
@@ -952,7 +983,8 @@ static void test_apply_bodies_are_stored_once_and_counted(void **state)
 	assert_int_equal(site_count(&s, DB_BODIES), 0);
 }
 
-/* --- files that somebody is still writing -------------------------------------------------------------------------------- */
+/* --- files that somebody is still writing
+ * -------------------------------------------------------------------------------- */
 
 static void test_apply_file_that_shrank_in_place_is_put_off(void **state)
 {
@@ -966,7 +998,7 @@ static void test_apply_file_that_shrank_in_place_is_put_off(void **state)
 		{__LINE__, "domains: {}\n"},
 		{__LINE__, A_TESTING},
 		{__LINE__, "domains:\n  a.exam"},
-		{__LINE__, A_TESTING "  b.example: " TESTING},                           /* no line end yet */
+		{__LINE__, A_TESTING "  b.example: " TESTING},                     /* no line end yet */
 		{__LINE__, A_TESTING "  n.example: " TESTING "\n# long enough\n"}, /* b is missing */
 		{__LINE__, A_TESTING "  b.example: {mode: [ # long enough to be longer\n"},
 	};
@@ -1008,7 +1040,12 @@ static void test_apply_file_that_was_renamed_over_is_taken_at_once(void **state)
 static void test_apply_main_file_that_is_still_written_loses_no_include(void **state)
 {
 	(void)state;
-	static const char *const parts[] = {A_TESTING, A_ENFORCE "include: []\n", "domains: {}\n"};
+	static const char *const parts[] = {
+		A_TESTING,
+		A_ENFORCE "include: []\n",
+		"domains: {}\n",
+		"# much longer than before, but the end is not there yet ............................\n" A_ENFORCE,
+	};
 	for (size_t i = 0; i < COUNT(parts); i++) {
 		if (i == 0)
 			start_with_files();
@@ -1023,7 +1060,8 @@ static void test_apply_main_file_that_is_still_written_loses_no_include(void **s
 	}
 }
 
-/* --- beside the rows --------------------------------------------------------------------------------------------------------- */
+/* --- beside the rows
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void test_apply_settings_and_cert_paths_can_be_asked_for(void **state)
 {
@@ -1069,10 +1107,12 @@ static void test_apply_warns_once_about_a_change_that_is_risky(void **state)
 	assert_non_null(strstr(p->text, "2026-06-08T00:00:00Z"));
 	site_apply(&s);
 	assert_int_equal(s.result.fresh.count, 0);
-	expect_served(__LINE__, "a.example", "version: STSv1\r\nmode: enforce\r\nmx: other.example.com\r\nmax_age: 604800\r\n", NULL);
+	expect_served(__LINE__, "a.example",
+		      "version: STSv1\r\nmode: enforce\r\nmx: other.example.com\r\nmax_age: 604800\r\n", NULL);
 }
 
-/* --- any order of events -------------------------------------------------------------------------------------------------------- */
+/* --- any order of events
+ * -------------------------------------------------------------------------------------------------------- */
 
 static uint32_t dice_state;
 
@@ -1085,8 +1125,20 @@ static unsigned dice(unsigned sides)
 static void write_at_random(const char *name, bool is_main)
 {
 	static const char *const values[] = {
-		ENFORCE,   TESTING, "p", "q", "{policy: p, mode: none}", "{mode: x}", "{mode: enforce, max_age: 1}", "nowhere",
-		"&x {}",   "",      "p", "q", ENFORCE, TESTING,
+		ENFORCE,
+		TESTING,
+		"p",
+		"q",
+		"{policy: p, mode: none}",
+		"{mode: x}",
+		"{mode: enforce, max_age: 1}",
+		"nowhere",
+		"&x {}",
+		"",
+		"p",
+		"q",
+		ENFORCE,
+		TESTING,
 	};
 	struct buf text;
 	buf_init(&text, 10000);
@@ -1096,7 +1148,8 @@ static void write_at_random(const char *name, bool is_main)
 		(void)buf_printf(&text, "include: [d/*.yaml]\ndefaults: %s\n", dice(2) ? "{mode: testing}" : ENFORCE);
 	if (dice(4) == 0)
 		(void)buf_printf(&text, "policies:\n  %c: %s\n", 'p' + (int)dice(2), dice(2) ? ENFORCE : TESTING);
-	(void)buf_printf(&text, "domains:\n  %c.only: {mode: none, max_age: 1, mx: m.example}\n", is_main ? 'm' : name[2]);
+	(void)buf_printf(&text, "domains:\n  %c.only: {mode: none, max_age: 1, mx: m.example}\n",
+			 is_main ? 'm' : name[2]);
 	for (char c = 'a'; c < 'f'; c++)
 		if (dice(5) == 0)
 			(void)buf_printf(&text, "  %c.example: %s\n", c, values[dice(COUNT(values))]);
@@ -1221,6 +1274,7 @@ int main(void)
 		TEST(test_apply_half_a_file_is_not_the_wish_to_have_no_tenants),
 		TEST(test_apply_first_run_with_a_broken_file_publishes_nothing),
 		TEST(test_apply_main_file_that_is_gone_takes_nobody_with_it),
+		TEST(test_apply_defaults_without_main_file_blame_no_other_file),
 		TEST(test_apply_mistake_among_the_server_keys_keeps_those_in_force),
 		TEST(test_apply_refused_defaults_keep_those_in_force),
 		TEST(test_apply_one_tenant_cannot_stop_the_others_by_size),

@@ -103,8 +103,8 @@ static void test_buf_spans_compare_in_the_order_of_the_store(void **state)
 		const char *a, *b;
 		int sign;
 	} cases[] = {
-		{__LINE__, "", "", 0},      {__LINE__, "", "a", -1},   {__LINE__, "a", "b", -1},
-		{__LINE__, "ab", "b", -1},  {__LINE__, "a", "ab", -1}, {__LINE__, "\xFF", "a", 1},
+		{__LINE__, "", "", 0},       {__LINE__, "", "a", -1},   {__LINE__, "a", "b", -1},
+		{__LINE__, "ab", "b", -1},   {__LINE__, "a", "ab", -1}, {__LINE__, "\xFF", "a", 1},
 		{__LINE__, "abc", "abc", 0},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {

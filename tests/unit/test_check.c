@@ -50,8 +50,8 @@ static void expect_code(int line, const struct problem_list *l, const struct exp
 	char path[256];
 	const struct problem *p = site_find_problem(l, e->code);
 	site_path(&s, e->file ? e->file : SITE_MAIN, path);
-	if (!p || count_code(l, e->code) != 1 || p->severity != e->severity || p->line != e->line || p->column != e->column ||
-	    strcmp(p->file, path) != 0 || p->text[0] == '\0') {
+	if (!p || count_code(l, e->code) != 1 || p->severity != e->severity || p->line != e->line ||
+	    p->column != e->column || strcmp(p->file, path) != 0 || p->text[0] == '\0') {
 		print_all(l);
 		fail_msg("line %d: no %s at %u:%u", line, e->code, e->line, e->column);
 	}
@@ -84,14 +84,21 @@ static const struct {
 	{__LINE__, {"E01", E, NULL, 2, 23}, ONE("mode: report, max_age: 604800, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E01", E, NULL, 2, 23}, ONE("mode: \"\", max_age: 604800, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E01", E, NULL, 2, 23}, ONE("mode: , max_age: 604800, mx: [mail.example.com]"), ONE(GOOD)},
-	{__LINE__, {"E01", E, NULL, 2, 3}, ONE("max_age: 604800, mx: [mail.example.com]"),
+	{__LINE__,
+	 {"E01", E, NULL, 2, 3},
+	 ONE("max_age: 604800, mx: [mail.example.com]"),
 	 "defaults: {mode: testing}\n" ONE("max_age: 604800, mx: [mail.example.com]")},
 	{__LINE__, {"E01", E, NULL, 2, 23}, ONE("mode: [enforce], max_age: 604800, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E01", E, NULL, 1, 18}, "defaults: {mode: x}\n" ONE(GOOD), "defaults: {mode: none}\n" ONE(GOOD)},
 	/* E02, A-P7, A-P9 */
-	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: 31557601, mx: [mail.example.com]"),
+	{__LINE__,
+	 {"E02", E, NULL, 2, 41},
+	 ONE("mode: enforce, max_age: 31557601, mx: [mail.example.com]"),
 	 ONE("mode: enforce, max_age: 31557600, mx: [mail.example.com]")},
-	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: 99999999999999999999, mx: [mail.example.com]"), ONE(GOOD)},
+	{__LINE__,
+	 {"E02", E, NULL, 2, 41},
+	 ONE("mode: enforce, max_age: 99999999999999999999, mx: [mail.example.com]"),
+	 ONE(GOOD)},
 	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: -1, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: 604800s, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: 1e6, mx: [mail.example.com]"), ONE(GOOD)},
@@ -100,38 +107,68 @@ static const struct {
 	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: 7:00:00, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: 604800.0, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: \"\", mx: [mail.example.com]"), ONE(GOOD)},
-	{__LINE__, {"E02", E, NULL, 2, 41}, ONE("mode: enforce, max_age: ' ', mx: [mail.example.com]"),
+	{__LINE__,
+	 {"E02", E, NULL, 2, 41},
+	 ONE("mode: enforce, max_age: ' ', mx: [mail.example.com]"),
 	 ONE("mode: enforce, max_age: '604800', mx: [mail.example.com]")},
-	{__LINE__, {"E02", E, NULL, 2, 3}, ONE("mode: enforce, mx: [mail.example.com]"),
+	{__LINE__,
+	 {"E02", E, NULL, 2, 3},
+	 ONE("mode: enforce, mx: [mail.example.com]"),
 	 "policies: {p: {max_age: 604800}}\n" ONE("policy: p, mode: enforce, mx: [mail.example.com]")},
 	/* E03, A-P10 */
 	{__LINE__, {"E03", E, NULL, 2, 3}, ONE("mode: enforce, max_age: 604800"), ONE("mode: none, max_age: 604800")},
-	{__LINE__, {"E03", E, NULL, 2, 3}, ONE("mode: testing, max_age: 604800, mx: []"), ONE("mode: none, max_age: 604800, mx: []")},
-	{__LINE__, {"E03", E, NULL, 1, 12}, "policies: {1: {mode: enforce, max_age: 604800, mx: []}, p: {}}\ndomains: {a.example: 1}\n",
+	{__LINE__,
+	 {"E03", E, NULL, 2, 3},
+	 ONE("mode: testing, max_age: 604800, mx: []"),
+	 ONE("mode: none, max_age: 604800, mx: []")},
+	{__LINE__,
+	 {"E03", E, NULL, 1, 12},
+	 "policies: {1: {mode: enforce, max_age: 604800, mx: []}, p: {}}\ndomains: {a.example: 1}\n",
 	 "policies: {1: {mode: enforce, max_age: 604800, mx: []}}\ndomains: {a.example: {policy: 1, mx: m.example}}\n"},
 	/* E04, A-P15, A-P16 */
 	{__LINE__, {"E04", E, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [192.0.2.1]"), ONE(GOOD)},
-	{__LINE__, {"E04", E, NULL, 2, 71}, ONE("mode: enforce, max_age: 604800, mx: [mx1.example.com, 10 mx2.example.com]"),
+	{__LINE__,
+	 {"E04", E, NULL, 2, 71},
+	 ONE("mode: enforce, max_age: 604800, mx: [mx1.example.com, 10 mx2.example.com]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [mx1.example.com, mx2.example.com]")},
-	{__LINE__, {"E04", E, NULL, 2, 53}, ONE("mode: enforce, max_age: 604800, mx: a_b.example"),
+	{__LINE__,
+	 {"E04", E, NULL, 2, 53},
+	 ONE("mode: enforce, max_age: 604800, mx: a_b.example"),
 	 ONE("mode: enforce, max_age: 604800, mx: a-b.example")},
-	{__LINE__, {"E04", E, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [\"mx*.example.com\"]"),
+	{__LINE__,
+	 {"E04", E, NULL, 2, 54},
+	 ONE("mode: enforce, max_age: 604800, mx: [\"mx*.example.com\"]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [\"*.example.com\"]")},
 	/* E05: an error for the form of a label, a warning for a name that has only one */
-	{__LINE__, {"E05", E, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [a..example]"),
+	{__LINE__,
+	 {"E05", E, NULL, 2, 54},
+	 ONE("mode: enforce, max_age: 604800, mx: [a..example]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [a.example]")},
-	{__LINE__, {"E05", E, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [" L63 "x.example]"),
+	{__LINE__,
+	 {"E05", E, NULL, 2, 54},
+	 ONE("mode: enforce, max_age: 604800, mx: [" L63 "x.example]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [" L63 ".example]")},
 	{__LINE__, {"E05", W, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [mail]"), ONE(GOOD)},
 	/* E06, A-C2 */
-	{__LINE__, {"E06", E, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [\"a.example\\r\\nmode: none\"]"), ONE(GOOD)},
+	{__LINE__,
+	 {"E06", E, NULL, 2, 54},
+	 ONE("mode: enforce, max_age: 604800, mx: [\"a.example\\r\\nmode: none\"]"),
+	 ONE(GOOD)},
 	{__LINE__, {"E06", E, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [\"a\\0.example\"]"), ONE(GOOD)},
 	{__LINE__, {"E06", E, NULL, 2, 77}, ONE(GOOD ", id: \"1\\n\""), ONE(GOOD ", id: \"1\"")},
-	{__LINE__, {"E06", E, NULL, 2, 82}, ONE(GOOD ", tls_rpt: \"mailto:a@b.example\\r\\nx\""),
+	{__LINE__,
+	 {"E06", E, NULL, 2, 82},
+	 ONE(GOOD ", tls_rpt: \"mailto:a@b.example\\r\\nx\""),
 	 ONE(GOOD ", tls_rpt: \"mailto:a@b.example\"")},
-	{__LINE__, {"E06", E, NULL, 2, 23}, ONE("mode: \"enforce\\n\", max_age: 604800, mx: [mail.example.com]"), ONE(GOOD)},
+	{__LINE__,
+	 {"E06", E, NULL, 2, 23},
+	 ONE("mode: \"enforce\\n\", max_age: 604800, mx: [mail.example.com]"),
+	 ONE(GOOD)},
 	{__LINE__, {"E06", E, NULL, 1, 7}, "user: \"a\\nb\"\n" ONE(GOOD), "user: ab\n" ONE(GOOD)},
-	{__LINE__, {"E06", E, NULL, 2, 3}, "domains:\n  \"a.example\\n\": {" GOOD "}\n", "domains:\n  \"a.example\": {" GOOD "}\n"},
+	{__LINE__,
+	 {"E06", E, NULL, 2, 3},
+	 "domains:\n  \"a.example\\n\": {" GOOD "}\n",
+	 "domains:\n  \"a.example\": {" GOOD "}\n"},
 	/* E07, A-C5, A-C6 */
 	{__LINE__, {"E07", E, NULL, 2, 3}, "domains:\n  mta-sts.example.com: {" GOOD "}\n", ONE(GOOD)},
 	{__LINE__, {"E07", E, NULL, 2, 3}, "domains:\n  _mta-sts.example.com: {" GOOD "}\n", ONE(GOOD)},
@@ -139,29 +176,48 @@ static const struct {
 	{__LINE__, {"E07", E, NULL, 2, 3}, "domains:\n  \"*.example.com\": {" GOOD "}\n", ONE(GOOD)},
 	{__LINE__, {"E07", E, NULL, 2, 3}, "domains:\n  example: {" GOOD "}\n", ONE(GOOD)},
 	{__LINE__, {"E07", E, NULL, 2, 3}, "domains:\n  192.0.2.1: {" GOOD "}\n", ONE(GOOD)},
-	{__LINE__, {"E07", E, NULL, 3, 3}, ONE(GOOD) "  EXAMPLE.com.: {" GOOD "}\n", ONE(GOOD) "  mail.example.com: {" GOOD "}\n"},
+	{__LINE__,
+	 {"E07", E, NULL, 3, 3},
+	 ONE(GOOD) "  EXAMPLE.com.: {" GOOD "}\n",
+	 ONE(GOOD) "  mail.example.com: {" GOOD "}\n"},
 	/* E09, A-T3 */
 	{__LINE__, {"E09", E, NULL, 2, 77}, ONE(GOOD ", id: 2026-02-05"), ONE(GOOD ", id: 20260205")},
 	{__LINE__, {"E09", E, NULL, 2, 77}, ONE(GOOD ", id: a_b"), ONE(GOOD ", id: ab")},
 	{__LINE__, {"E09", E, NULL, 2, 77}, ONE(GOOD ", id: \"\""), ONE(GOOD)},
 	{__LINE__, {"E09", E, NULL, 2, 77}, ONE(GOOD ", id: "), ONE(GOOD)},
-	{__LINE__, {"E09", E, NULL, 2, 77}, ONE(GOOD ", id: abcdefghijklmnopqrstuvwxyzABCDEFG"),
+	{__LINE__,
+	 {"E09", E, NULL, 2, 77},
+	 ONE(GOOD ", id: abcdefghijklmnopqrstuvwxyzABCDEFG"),
 	 ONE(GOOD ", id: abcdefghijklmnopqrstuvwxyzABCDEF")},
 	/* E10, A-R3 */
-	{__LINE__, {"E10", E, NULL, 2, 83}, ONE(GOOD ", tls_rpt: [tls@example.com]"), ONE(GOOD ", tls_rpt: [\"mailto:tls@example.com\"]")},
-	{__LINE__, {"E10", E, NULL, 2, 83}, ONE(GOOD ", tls_rpt: [\"http://r.example\"]"), ONE(GOOD ", tls_rpt: [\"https://r.example\"]")},
+	{__LINE__,
+	 {"E10", E, NULL, 2, 83},
+	 ONE(GOOD ", tls_rpt: [tls@example.com]"),
+	 ONE(GOOD ", tls_rpt: [\"mailto:tls@example.com\"]")},
+	{__LINE__,
+	 {"E10", E, NULL, 2, 83},
+	 ONE(GOOD ", tls_rpt: [\"http://r.example\"]"),
+	 ONE(GOOD ", tls_rpt: [\"https://r.example\"]")},
 	{__LINE__, {"E10", E, NULL, 2, 73}, ONE(GOOD ", tls_rpt: []"), ONE(GOOD)},
-	{__LINE__, {"E10", E, NULL, 1, 16}, "dns: {tls_rpt: x}\n" ONE(GOOD), "dns: {tls_rpt: \"mailto:a@b.example\"}\n" ONE(GOOD)},
+	{__LINE__,
+	 {"E10", E, NULL, 1, 16},
+	 "dns: {tls_rpt: x}\n" ONE(GOOD),
+	 "dns: {tls_rpt: \"mailto:a@b.example\"}\n" ONE(GOOD)},
 	/* E11, A-C3 */
 	{__LINE__, {"E11", E, NULL, 2, 32}, ONE("mode: enforce, max-age: 604800, mx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E11", E, NULL, 2, 49}, ONE("mode: enforce, max_age: 604800, mxs: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E11", E, NULL, 2, 49}, ONE("mode: enforce, max_age: 604800, nmx: [mail.example.com]"), ONE(GOOD)},
 	{__LINE__, {"E11", E, NULL, 1, 1}, "lisen: 127.0.0.1:1\n" ONE(GOOD), "listen: 127.0.0.1:1\n" ONE(GOOD)},
 	{__LINE__, {"E11", E, NULL, 1, 7}, "dns: {tll: 5}\n" ONE(GOOD), "dns: {ttl: 5}\n" ONE(GOOD)},
-	{__LINE__, {"E11", E, NULL, 1, 16}, "policies: {p: {policy: q}}\n" ONE(GOOD), "policies: {p: {mode: none}}\n" ONE(GOOD)},
+	{__LINE__,
+	 {"E11", E, NULL, 1, 16},
+	 "policies: {p: {policy: q}}\n" ONE(GOOD),
+	 "policies: {p: {mode: none}}\n" ONE(GOOD)},
 	{__LINE__, {"E11", E, NULL, 1, 12}, "defaults: {id: x}\n" ONE(GOOD), "defaults: {ttl: 5}\n" ONE(GOOD)},
 	/* E12, A-C1, A-C4 */
-	{__LINE__, {"E12", E, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [*.example.com]"),
+	{__LINE__,
+	 {"E12", E, NULL, 2, 54},
+	 ONE("mode: enforce, max_age: 604800, mx: [*.example.com]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [\"*.example.com\"]")},
 	{__LINE__, {"E12", E, NULL, 2, 73}, ONE(GOOD ", mode: testing"), ONE(GOOD)},
 	{__LINE__, {"E12", E, NULL, 2, 73}, ONE(GOOD ", <<: {}"), ONE(GOOD)},
@@ -170,7 +226,10 @@ static const struct {
 	{__LINE__, {"E12", E, NULL, 2, 1}, "workers: 1\nworkers: 2\n" ONE(GOOD), "workers: 1\n" ONE(GOOD)},
 	{__LINE__, {"E12", E, NULL, 1, 15}, "dns: {ttl: 1, ttl: 2}\n" ONE(GOOD), "dns: {ttl: 1}\n" ONE(GOOD)},
 	{__LINE__, {"E12", E, NULL, 3, 1}, ONE(GOOD) "domains: {}\n", ONE(GOOD)},
-	{__LINE__, {"E12", E, NULL, 1, 19}, "policies: {p: {}, p: {}}\n" ONE(GOOD), "policies: {p: {}, q: {}}\n" ONE(GOOD)},
+	{__LINE__,
+	 {"E12", E, NULL, 1, 19},
+	 "policies: {p: {}, p: {}}\n" ONE(GOOD),
+	 "policies: {p: {}, q: {}}\n" ONE(GOOD)},
 	/* E16, A-C7 */
 	{__LINE__, {"E16", E, NULL, 1, 1}, "", "domains: {}\n"},
 	{__LINE__, {"E16", E, NULL, 1, 9}, "domains:\n", "domains: {}\n"},
@@ -186,58 +245,108 @@ static const struct {
 	{__LINE__, {"E17", E, NULL, 1, 9}, "workers:\n" ONE(GOOD), ONE(GOOD)},
 	{__LINE__, {"E17", E, NULL, 2, 78}, ONE(GOOD ", ttl: 0"), ONE(GOOD ", ttl: 1")},
 	{__LINE__, {"E17", E, NULL, 1, 12}, "policies: {'': {}}\n" ONE(GOOD), "policies: {' ': {}}\n" ONE(GOOD)},
-	{__LINE__, {"E17", E, NULL, 0, 0}, "dns: {host: h.example, addresses: 192.0.2.1}\n" ONE(GOOD), "dns: {host: h.example}\n" ONE(GOOD)},
+	{__LINE__,
+	 {"E17", E, NULL, 0, 0},
+	 "dns: {host: h.example, addresses: 192.0.2.1}\n" ONE(GOOD),
+	 "dns: {host: h.example}\n" ONE(GOOD)},
 	/* E18 */
-	{__LINE__, {"E18", E, NULL, 1, 11}, "include: [nowhere.yaml]\n" ONE(GOOD), "include: [nothing*.yaml]\n" ONE(GOOD)},
+	{__LINE__,
+	 {"E18", E, NULL, 1, 11},
+	 "include: [nowhere.yaml]\n" ONE(GOOD),
+	 "include: [nothing*.yaml]\n" ONE(GOOD)},
 	{__LINE__, {"E18", E, NULL, 1, 10}, "include: nowhere/*.yaml\n" ONE(GOOD), ONE(GOOD)},
 	/* E19 */
-	{__LINE__, {"E19", E, NULL, 2, 3}, "domains:\n  example.com: p\n", "policies: {p: {" GOOD "}}\ndomains:\n  example.com: p\n"},
-	{__LINE__, {"E19", E, NULL, 1, 1}, "defaults: {policy: p}\ndomains:\n  a.example:\n  b.example:\n",
+	{__LINE__,
+	 {"E19", E, NULL, 2, 3},
+	 "domains:\n  example.com: p\n",
+	 "policies: {p: {" GOOD "}}\ndomains:\n  example.com: p\n"},
+	{__LINE__,
+	 {"E19", E, NULL, 1, 1},
+	 "defaults: {policy: p}\ndomains:\n  a.example:\n  b.example:\n",
 	 "defaults: {policy: p}\npolicies: {p: {" GOOD "}}\ndomains:\n  a.example:\n  b.example:\n"},
 	/* W01, A-P8 */
 	{__LINE__, {"W01", W, NULL, 2, 3}, ONE("mode: enforce, max_age: 604799, mx: [mail.example.com]"), ONE(GOOD)},
-	{__LINE__, {"W01", W, NULL, 2, 3}, ONE("mode: testing, max_age: 86399, mx: [mail.example.com]"),
+	{__LINE__,
+	 {"W01", W, NULL, 2, 3},
+	 ONE("mode: testing, max_age: 86399, mx: [mail.example.com]"),
 	 ONE("mode: testing, max_age: 86400, mx: [mail.example.com]")},
-	{__LINE__, {"W01", W, NULL, 1, 12}, "policies: {p: {mode: enforce, max_age: 3600, mx: m.example}}\ndomains: {a.example: p, b.example: p}\n",
+	{__LINE__,
+	 {"W01", W, NULL, 1, 12},
+	 "policies: {p: {mode: enforce, max_age: 3600, mx: m.example}}\ndomains: {a.example: p, b.example: p}\n",
 	 "policies: {p: {mode: none, max_age: 3600, mx: m.example}}\ndomains: {a.example: p, b.example: p}\n"},
-	{__LINE__, {"W01", W, NULL, 1, 1}, "defaults: {mode: enforce, max_age: 3600}\ndomains: {a.example: {mx: m.example}, b.example: {mx: m.example}}\n",
+	{__LINE__,
+	 {"W01", W, NULL, 1, 1},
+	 "defaults: {mode: enforce, max_age: 3600}\ndomains: {a.example: {mx: m.example}, b.example: {mx: "
+	 "m.example}}\n",
 	 "defaults: {mode: none, max_age: 3600}\ndomains: {a.example: {mx: m.example}, b.example: {mx: m.example}}\n"},
-	{__LINE__, {"W01", W, NULL, 2, 12}, "defaults: {max_age: 3600}\npolicies: {p: {mode: enforce, mx: m.example}}\ndomains: {a.example: p, b.example: p}\n",
-	 "defaults: {max_age: 604800}\npolicies: {p: {mode: enforce, mx: m.example}}\ndomains: {a.example: p, b.example: p}\n"},
+	{__LINE__,
+	 {"W01", W, NULL, 2, 12},
+	 "defaults: {max_age: 3600}\npolicies: {p: {mode: enforce, mx: m.example}}\ndomains: {a.example: p, b.example: "
+	 "p}\n",
+	 "defaults: {max_age: 604800}\npolicies: {p: {mode: enforce, mx: m.example}}\ndomains: {a.example: p, "
+	 "b.example: p}\n"},
 	/* W02 */
-	{__LINE__, {"W02", W, NULL, 2, 3}, ONE("mode: none, max_age: 0, mx: [mail.example.com]"), ONE("mode: none, max_age: 1, mx: [mail.example.com]")},
+	{__LINE__,
+	 {"W02", W, NULL, 2, 3},
+	 ONE("mode: none, max_age: 0, mx: [mail.example.com]"),
+	 ONE("mode: none, max_age: 1, mx: [mail.example.com]")},
 	/* W03, A-P6 */
-	{__LINE__, {"W03", W, NULL, 2, 3}, ONE("mode: enforce, max_age: 31557600, mx: [mail.example.com]"),
+	{__LINE__,
+	 {"W03", W, NULL, 2, 3},
+	 ONE("mode: enforce, max_age: 31557600, mx: [mail.example.com]"),
 	 ONE("mode: enforce, max_age: 31557599, mx: [mail.example.com]")},
 	/* W04 */
-	{__LINE__, {"W04", W, NULL, 2, 3}, ONE("mode: none, max_age: 86400"), ONE("mode: none, max_age: 86400, mx: [mail.example.com]")},
+	{__LINE__,
+	 {"W04", W, NULL, 2, 3},
+	 ONE("mode: none, max_age: 86400"),
+	 ONE("mode: none, max_age: 86400, mx: [mail.example.com]")},
 	/* W06 */
-	{__LINE__, {"W06", W, NULL, 2, 3}, ONE("mode: enforce, max_age: 604800, mx: [\"*.com\"]"), ONE("mode: enforce, max_age: 604800, mx: [\"*.a.com\"]")},
-	{__LINE__, {"W06", W, NULL, 2, 3}, ONE("mode: enforce, max_age: 604800, mx: [\"*.co.uk\"]"),
+	{__LINE__,
+	 {"W06", W, NULL, 2, 3},
+	 ONE("mode: enforce, max_age: 604800, mx: [\"*.com\"]"),
+	 ONE("mode: enforce, max_age: 604800, mx: [\"*.a.com\"]")},
+	{__LINE__,
+	 {"W06", W, NULL, 2, 3},
+	 ONE("mode: enforce, max_age: 604800, mx: [\"*.co.uk\"]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [\"*.example.uk\"]")},
 	/* W07 */
-	{__LINE__, {"W07", W, NULL, 2, 3}, ONE("mode: enforce, max_age: 604800, mx: [aspmx.l.google.com, \"*.google.com\"]"),
+	{__LINE__,
+	 {"W07", W, NULL, 2, 3},
+	 ONE("mode: enforce, max_age: 604800, mx: [aspmx.l.google.com, \"*.google.com\"]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [aspmx.l.google.com, \"*.google.com\", \"*.aspmx.l.google.com\"]")},
-	{__LINE__, {"W07", W, NULL, 2, 3}, ONE("mode: enforce, max_age: 604800, mx: [mail.protection.outlook.com]"),
+	{__LINE__,
+	 {"W07", W, NULL, 2, 3},
+	 ONE("mode: enforce, max_age: 604800, mx: [mail.protection.outlook.com]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [\"*.mail.protection.outlook.com\"]")},
-	{__LINE__, {"W07", W, NULL, 2, 3}, ONE("mode: enforce, max_age: 604800, mx: [\"*.mx.microsoft\"]"),
+	{__LINE__,
+	 {"W07", W, NULL, 2, 3},
+	 ONE("mode: enforce, max_age: 604800, mx: [\"*.mx.microsoft\"]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [\"*.h-v1.mx.microsoft\"]")},
 	/* W08, A-R6 */
 	{__LINE__, {"W08", W, NULL, 2, 3}, ONE(GOOD), ONE(GOOD ", tls_rpt: \"mailto:a@b.example\"")},
-	{__LINE__, {"W08", W, NULL, 2, 3}, ONE("mode: testing, max_age: 604800, mx: m.example"), ONE("mode: none, max_age: 604800, mx: m.example")},
+	{__LINE__,
+	 {"W08", W, NULL, 2, 3},
+	 ONE("mode: testing, max_age: 604800, mx: m.example"),
+	 ONE("mode: none, max_age: 604800, mx: m.example")},
 	{__LINE__, {"W08", W, NULL, 2, 3}, ONE(GOOD), "dns: {tls_rpt: \"mailto:a@b.example\"}\n" ONE(GOOD)},
-	{__LINE__, {"W08", W, NULL, 1, 1}, "defaults: {" GOOD "}\ndomains: {a.example: , b.example: }\n",
+	{__LINE__,
+	 {"W08", W, NULL, 1, 1},
+	 "defaults: {" GOOD "}\ndomains: {a.example: , b.example: }\n",
 	 "defaults: {" GOOD ", tls_rpt: \"mailto:a@b.example\"}\ndomains: {a.example: , b.example: }\n"},
 	/* W10, A-P11, A-P12 */
 	{__LINE__, {"W10", W, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [mail.example.com.]"), ONE(GOOD)},
 	{__LINE__, {"W10", W, NULL, 2, 54}, ONE("mode: enforce, max_age: 604800, mx: [MAIL.Example.COM]"), ONE(GOOD)},
 	/* W11, A-P19 */
-	{__LINE__, {"W11", W, NULL, 2, 72}, ONE("mode: enforce, max_age: 604800, mx: [mail.example.com, MAIL.example.com]"),
+	{__LINE__,
+	 {"W11", W, NULL, 2, 72},
+	 ONE("mode: enforce, max_age: 604800, mx: [mail.example.com, MAIL.example.com]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [mail.example.com, MAIL.example.net]")},
 	/* W13 */
 	{__LINE__, {"W13", W, NULL, 2, 3}, ONE(GOOD ", ttl: 86401"), ONE(GOOD ", ttl: 86400")},
 	/* I01 */
-	{__LINE__, {"I01", I, NULL, 2, 3}, ONE("mode: enforce, max_age: 604800, mx: [mx1.example.com, \"*.example.com\"]"),
+	{__LINE__,
+	 {"I01", I, NULL, 2, 3},
+	 ONE("mode: enforce, max_age: 604800, mx: [mx1.example.com, \"*.example.com\"]"),
 	 ONE("mode: enforce, max_age: 604800, mx: [mx1.mx.example.com, \"*.example.com\"]")},
 };
 
@@ -271,7 +380,9 @@ static void test_check_problem_in_an_included_file_names_that_file(void **state)
 		struct expected e;
 		const char *text;
 	} included[] = {
-		{__LINE__, {"E01", E, "d/a.yaml", 2, 21}, "domains:\n  a.example: {mode: Enforce, max_age: 1, mx: m.example}\n"},
+		{__LINE__,
+		 {"E01", E, "d/a.yaml", 2, 21},
+		 "domains:\n  a.example: {mode: Enforce, max_age: 1, mx: m.example}\n"},
 		{__LINE__, {"E11", E, "d/a.yaml", 1, 1}, "listen: 127.0.0.1:1\ndomains: {}\n"},
 		{__LINE__, {"E11", E, "d/a.yaml", 1, 1}, "include: x\ndomains: {}\n"},
 		{__LINE__, {"E11", E, "d/a.yaml", 1, 1}, "defaults: {}\ndomains: {}\n"},
@@ -283,7 +394,8 @@ static void test_check_problem_in_an_included_file_names_that_file(void **state)
 		{__LINE__, {"W01", W, "d/a.yaml", 1, 11}, "domains: {a.example: {policy: shared, max_age: 1}}\n"},
 	};
 	site_make_folder(&s, "d");
-	site_write(&s, SITE_MAIN, "policies: {shared: {" GOOD "}}\ndomains: {main.example: shared}\ninclude: [d/*.yaml]\n");
+	site_write(&s, SITE_MAIN,
+		   "policies: {shared: {" GOOD "}}\ndomains: {main.example: shared}\ninclude: [d/*.yaml]\n");
 	for (size_t i = 0; i < COUNT(included); i++) {
 		struct problem_list l;
 		site_write(&s, "d/a.yaml", included[i].text);
@@ -299,8 +411,10 @@ static void test_check_shared_mistake_is_told_once_and_not_per_tenant(void **sta
 	struct problem_list l;
 	struct buf text;
 	buf_init(&text, 100000);
-	(void)buf_add_text(&text, "defaults: {mode: testing, max_age: 60}\npolicies:\n  p: {mx: [\"*.com\", mx1.com, a.l.google.com]}\n"
-				  "  q: {mode: enforce, mx: []}\ndomains:\n");
+	(void)buf_add_text(
+		&text,
+		"defaults: {mode: testing, max_age: 60}\npolicies:\n  p: {mx: [\"*.com\", mx1.com, a.l.google.com]}\n"
+		"  q: {mode: enforce, mx: []}\ndomains:\n");
 	for (int i = 0; i < 100; i++)
 		(void)buf_printf(&text, "  d%d.example: %s\n", i, i % 2 ? "p" : "q");
 	site_write(&s, SITE_MAIN, buf_text(&text));
@@ -346,19 +460,24 @@ static void test_check_size_is_warned_about_and_then_refused(void **state)
 		size_t count, len; /* 0: refused */
 		bool is_told;
 	} sizes[] = {
-		{__LINE__, 339, 10218, false}, {__LINE__, 340, 10248, true}, {__LINE__, 2131, 63978, true}, {__LINE__, 2132, 0, true},
+		{__LINE__, 339, 10218, false},
+		{__LINE__, 340, 10248, true},
+		{__LINE__, 2131, 63978, true},
+		{__LINE__, 2132, 0, true},
 	};
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		struct problem_list l = {0};
 		size_t len = body_of_many(sizes[i].count, &l);
 		const struct problem *p = site_find_problem(&l, "E08");
-		if (len != sizes[i].len || !p != !sizes[i].is_told || (p && (p->severity == PROBLEM_ERROR) != (len == 0)))
+		if (len != sizes[i].len || !p != !sizes[i].is_told ||
+		    (p && (p->severity == PROBLEM_ERROR) != (len == 0)))
 			fail_msg("line %d: %zu bytes", sizes[i].line, len);
 		problem_list_deinit(&l);
 	}
 }
 
-/* --- codes that need a past ------------------------------------------------------------------------------------------ */
+/* --- codes that need a past ------------------------------------------------------------------------------------------
+ */
 
 static void expect_now(int line, const char *yaml, const char *code, bool is_there)
 {
@@ -382,9 +501,12 @@ static void test_check_manual_id_that_stays_while_the_bytes_change(void **state)
 	site_apply_main(&s, "domains: {example.com: {" GOOD ", id: x1}}\n");
 	expect_now(__LINE__, "domains: {example.com: {" GOOD ", id: x1}}\n", "E14", false);
 	expect_now(__LINE__, "domains: {example.com: {" GOOD ", id: x1, ttl: 5}}\n", "E14", false);
-	expect_now(__LINE__, "domains: {example.com: {mode: none, max_age: 604800, mx: mail.example.com, id: x1}}\n", "E14", true);
-	expect_now(__LINE__, "domains: {example.com: {mode: none, max_age: 604800, mx: mail.example.com, id: x2}}\n", "E14", false);
-	expect_now(__LINE__, "domains: {example.com: {mode: none, max_age: 604800, mx: mail.example.com}}\n", "E14", false);
+	expect_now(__LINE__, "domains: {example.com: {mode: none, max_age: 604800, mx: mail.example.com, id: x1}}\n",
+		   "E14", true);
+	expect_now(__LINE__, "domains: {example.com: {mode: none, max_age: 604800, mx: mail.example.com, id: x2}}\n",
+		   "E14", false);
+	expect_now(__LINE__, "domains: {example.com: {mode: none, max_age: 604800, mx: mail.example.com}}\n", "E14",
+		   false);
 }
 
 static void test_check_mx_that_vanishes_from_an_enforced_policy(void **state)

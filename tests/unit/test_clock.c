@@ -25,7 +25,8 @@ static void test_clock_renders_utc(void **state)
 		clock_render_stamp(cases[i].unix_s, stamp);
 		clock_render_http(cases[i].unix_s, http);
 		clock_render_iso(cases[i].unix_s, iso);
-		if (strcmp(stamp, cases[i].stamp) != 0 || strcmp(http, cases[i].http) != 0 || strcmp(iso, cases[i].iso) != 0)
+		if (strcmp(stamp, cases[i].stamp) != 0 || strcmp(http, cases[i].http) != 0 ||
+		    strcmp(iso, cases[i].iso) != 0)
 			fail_msg("line %d: %s %s %s", cases[i].line, stamp, http, iso);
 	}
 }

@@ -347,7 +347,8 @@ static void test_db_old_snapshots_stay_readable_while_the_writer_goes_on(void **
 		commit(writer);
 	}
 	assert_int_equal(db_count(reader, DB_DOMAINS), 1000);
-	assert_true(holds(reader, "d000999.example", "a value of some length, so that there are many pages to walk over"));
+	assert_true(
+		holds(reader, "d000999.example", "a value of some length, so that there are many pages to walk over"));
 	db_end(reader);
 }
 

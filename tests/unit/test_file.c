@@ -195,9 +195,12 @@ static void test_file_join_knows_absolute_names(void **state)
 		int line;
 		const char *dir, *name, *out;
 	} cases[] = {
-		{__LINE__, "/etc", "a.yaml", "/etc/a.yaml"}, {__LINE__, "/etc/", "a.yaml", "/etc/a.yaml"},
-		{__LINE__, "/", "a", "/a"},                  {__LINE__, "/etc", "/srv/a", "/srv/a"},
-		{__LINE__, "", "a", "a"},                    {__LINE__, ".", "a/b", "./a/b"},
+		{__LINE__, "/etc", "a.yaml", "/etc/a.yaml"},
+		{__LINE__, "/etc/", "a.yaml", "/etc/a.yaml"},
+		{__LINE__, "/", "a", "/a"},
+		{__LINE__, "/etc", "/srv/a", "/srv/a"},
+		{__LINE__, "", "a", "a"},
+		{__LINE__, ".", "a/b", "./a/b"},
 		{__LINE__, "/etc", "", "/etc/"},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -3,7 +3,8 @@
 
 #define NOW INT64_C(784111777) /* 1994-11-06T08:49:37Z */
 
-static const uint8_t digest_a[SHA256_BYTES] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, [15] = 0x0F, [31] = 0xFF};
+static const uint8_t digest_a[SHA256_BYTES] = {0x01, 0x23, 0x45, 0x67,        0x89,
+					       0xAB, 0xCD, 0xEF, [15] = 0x0F, [31] = 0xFF};
 static const uint8_t digest_b[SHA256_BYTES] = {0xFF};
 
 static void test_ids_timestamp_is_the_time_of_the_change(void **state)

@@ -26,8 +26,9 @@ static void test_json_commas_stand_between_values(void **state)
 	json_put_time(&j, "t", 784111777);
 	json_put_time(&j, "never", 0);
 	json_close(&j, '}');
-	assert_string_equal(buf_text(&b), "{\"a\":\"x\",\"list\":[-9223372036854775808,{},[],null],\"b\":true,\"c\":false,"
-					  "\"n\":9223372036854775807,\"t\":\"1994-11-06T08:49:37Z\",\"never\":null}");
+	assert_string_equal(buf_text(&b),
+			    "{\"a\":\"x\",\"list\":[-9223372036854775808,{},[],null],\"b\":true,\"c\":false,"
+			    "\"n\":9223372036854775807,\"t\":\"1994-11-06T08:49:37Z\",\"never\":null}");
 	buf_deinit(&b);
 }
 
@@ -45,9 +46,9 @@ static void test_json_text_is_escaped_and_always_utf8(void **state)
 		{__LINE__, LIT("ü€😀"), "\"ü€😀\""},
 		{__LINE__, LIT("\x80"), "\"\\ufffd\""},
 		{__LINE__, LIT("a\xFFz"), "\"a\\ufffdz\""},
-		{__LINE__, LIT("\xC3"), "\"\\ufffd\""},             /* cut off */
-		{__LINE__, LIT("\xC3\x28"), "\"\\ufffd(\""},        /* no continuation */
-		{__LINE__, LIT("\xC0\xAF"), "\"\\ufffd\\ufffd\""},  /* overlong */
+		{__LINE__, LIT("\xC3"), "\"\\ufffd\""},            /* cut off */
+		{__LINE__, LIT("\xC3\x28"), "\"\\ufffd(\""},       /* no continuation */
+		{__LINE__, LIT("\xC0\xAF"), "\"\\ufffd\\ufffd\""}, /* overlong */
 		{__LINE__, LIT("\xE0\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\""},
 		{__LINE__, LIT("\xED\xA0\x80"), "\"\\ufffd\\ufffd\\ufffd\""}, /* surrogate */
 		{__LINE__, LIT("\xF0\x80\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},

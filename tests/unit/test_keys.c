@@ -42,15 +42,15 @@ static void test_keys_are_found_in_their_scope_only(void **state)
 		unsigned scope;
 		bool is_there;
 	} cases[] = {
-		{__LINE__, "listen", KEY_SERVER, true},     {__LINE__, "listen", KEY_DOMAIN, false},
-		{__LINE__, "dns.ttl", KEY_SERVER, true},    {__LINE__, "ttl", KEY_SERVER, false},
-		{__LINE__, "ttl", KEY_DOMAIN, true},        {__LINE__, "mode", KEY_DEFAULTS, true},
-		{__LINE__, "mode", KEY_POLICY, true},       {__LINE__, "mode", KEY_DOMAIN, true},
-		{__LINE__, "policy", KEY_POLICY, false},    {__LINE__, "policy", KEY_DEFAULTS, true},
-		{__LINE__, "id", KEY_DEFAULTS, false},      {__LINE__, "id", KEY_DOMAIN, true},
-		{__LINE__, "cert", KEY_DOMAIN, true},       {__LINE__, "cert", KEY_POLICY, false},
-		{__LINE__, "Mode", KEY_DOMAIN, false},      {__LINE__, "mod", KEY_DOMAIN, false},
-		{__LINE__, "", KEY_SERVER, false},          {__LINE__, "dns", KEY_SERVER, false},
+		{__LINE__, "listen", KEY_SERVER, true},  {__LINE__, "listen", KEY_DOMAIN, false},
+		{__LINE__, "dns.ttl", KEY_SERVER, true}, {__LINE__, "ttl", KEY_SERVER, false},
+		{__LINE__, "ttl", KEY_DOMAIN, true},     {__LINE__, "mode", KEY_DEFAULTS, true},
+		{__LINE__, "mode", KEY_POLICY, true},    {__LINE__, "mode", KEY_DOMAIN, true},
+		{__LINE__, "policy", KEY_POLICY, false}, {__LINE__, "policy", KEY_DEFAULTS, true},
+		{__LINE__, "id", KEY_DEFAULTS, false},   {__LINE__, "id", KEY_DOMAIN, true},
+		{__LINE__, "cert", KEY_DOMAIN, true},    {__LINE__, "cert", KEY_POLICY, false},
+		{__LINE__, "Mode", KEY_DOMAIN, false},   {__LINE__, "mod", KEY_DOMAIN, false},
+		{__LINE__, "", KEY_SERVER, false},       {__LINE__, "dns", KEY_SERVER, false},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		size_t len = strlen(cases[i].path);

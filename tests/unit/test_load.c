@@ -59,7 +59,8 @@ static void test_load_main_file_first_then_what_it_includes(void **state)
 	site_write(&s, "d/a.txt", "no yaml\n");
 	site_write(&s, "d/.hidden.yaml", "no yaml: [\n"); /* an editor's copy */
 	site_write(&s, "z.yaml", "domains: {}\n");
-	(void)snprintf(text, sizeof text, "domains: {}\ninclude: [d/*.yaml, %s, empty*.yaml]\n", site_path(&s, "z.yaml", elsewhere));
+	(void)snprintf(text, sizeof text, "domains: {}\ninclude: [d/*.yaml, %s, empty*.yaml]\n",
+		       site_path(&s, "z.yaml", elsewhere));
 	site_write(&s, SITE_MAIN, text);
 	assert_int_equal(run(NULL, NULL, NULL), 0);
 	assert_int_equal(load.count, 4);
@@ -180,9 +181,10 @@ static void test_load_what_cannot_be_followed_is_lost_and_not_deleted(void **sta
 		const struct problem_list *l = &load.files[0].source.problems;
 		if ((load.lost.count == 1) != cases[i].is_lost || (l->count == 1) != cases[i].is_lost)
 			fail_msg("line %d: %zu lost, %zu problems", cases[i].line, load.lost.count, l->count);
-		if (cases[i].is_lost && (strcmp(l->items[0].code, "E18") != 0 || l->items[0].line != 3 || l->items[0].column != 5 ||
-					 !strstr(l->items[0].text, cases[i].says)))
-			fail_msg("line %d: %u:%u %s", cases[i].line, l->items[0].line, l->items[0].column, l->items[0].text);
+		if (cases[i].is_lost && (strcmp(l->items[0].code, "E18") != 0 || l->items[0].line != 3 ||
+					 l->items[0].column != 5 || !strstr(l->items[0].text, cases[i].says)))
+			fail_msg("line %d: %u:%u %s", cases[i].line, l->items[0].line, l->items[0].column,
+				 l->items[0].text);
 		if (strncmp(cases[i].include, "nowhere", 7) == 0) {
 			assert_true(load_is_lost(&load, site_path(&s, "nowhere/x.yaml", path)));
 			assert_false(load_is_lost(&load, site_path(&s, "nowhere/deep/x.yaml", path)));
@@ -197,7 +199,8 @@ static void test_load_one_file_under_several_names_is_read_once(void **state)
 	char path[256];
 	site_write(&s, "d/a.yaml", "domains: {}\n");
 	assert_int_equal(symlink("a.yaml", site_path(&s, "d/link.yaml", path)), 0);
-	site_write(&s, SITE_MAIN, "domains: {}\ninclude: [d/*.yaml, d/a.yaml, ./d/a.yaml, d/../d/a.yaml, main.yaml, ./main.yaml]\n");
+	site_write(&s, SITE_MAIN,
+		   "domains: {}\ninclude: [d/*.yaml, d/a.yaml, ./d/a.yaml, d/../d/a.yaml, main.yaml, ./main.yaml]\n");
 	assert_int_equal(run(NULL, NULL, NULL), 0);
 	assert_int_equal(load.count, 2);
 	assert_non_null(file_of("d/a.yaml"));

@@ -57,7 +57,8 @@ static void test_log_under_the_journal_has_a_level_prefix_and_no_time(void **sta
 	log_warn("w", NULL);
 	log_info("i", "a=1");
 	log_debug("d", NULL);
-	assert_string_equal(listen_end(), "<3>error keeper e\n<4>warn keeper w\n<6>info keeper i a=1\n<7>debug keeper d\n");
+	assert_string_equal(listen_end(),
+			    "<3>error keeper e\n<4>warn keeper w\n<6>info keeper i a=1\n<7>debug keeper d\n");
 	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
 	log_init("main", LOG_LEVEL_INFO);
 }
@@ -95,7 +96,8 @@ static void test_log_quoted_text_stays_on_its_line(void **state)
 		{__LINE__, LIT("bücher"), "\"bücher\""},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct log_quoted q = log_quote((struct span){guard_copy(cases[i].in.p, cases[i].in.len), cases[i].in.len});
+		struct log_quoted q = log_quote(
+			(struct span){guard_copy(cases[i].in.p, cases[i].in.len), cases[i].in.len});
 		if (strcmp(q.text, cases[i].out) != 0)
 			fail_msg("line %d: %s", cases[i].line, q.text);
 	}

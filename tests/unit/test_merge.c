@@ -54,8 +54,9 @@ static void test_merge_shrunken_file_is_taken_once_it_has_been_quiet(void **stat
 		{__LINE__, MERGE_SETTLE_MS / 2, true},
 		{__LINE__, MERGE_SETTLE_MS, false},
 		{__LINE__, 86400000, false},
-		{__LINE__, -MERGE_SETTLE_MS / 2, true},  /* clocks may differ a little … */
-		{__LINE__, -MERGE_SETTLE_MS - 1000, false}, /* … but a file from the future is as quiet as it will get */
+		{__LINE__, -MERGE_SETTLE_MS / 2, true}, /* clocks may differ a little … */
+		{__LINE__, -MERGE_SETTLE_MS - 1000,
+		 false}, /* … but a file from the future is as quiet as it will get */
 	};
 	site_apply_main(&s, "domains:\n  a.example: " DOMAIN "  b.example: " DOMAIN);
 	site_write_in_place(&s, SITE_MAIN, "domains:\n  a.example: " DOMAIN);

@@ -20,8 +20,8 @@ static void test_name_is_brought_into_one_form(void **state)
 		bool was_changed;
 	} cases[] = {
 		{__LINE__, "example.com", "example.com", false},
-		{__LINE__, "Example.COM.", "example.com", true}, /* A-P20 */
-		{__LINE__, "example.com.", "example.com", true}, /* A-P11 */
+		{__LINE__, "Example.COM.", "example.com", true},          /* A-P20 */
+		{__LINE__, "example.com.", "example.com", true},          /* A-P11 */
 		{__LINE__, "MAIL.Example.COM", "mail.example.com", true}, /* A-P12 */
 		{__LINE__, "localhost", "localhost", false},
 		{__LINE__, "1.2.3.example", "1.2.3.example", false},
@@ -43,9 +43,11 @@ static void test_name_is_brought_into_one_form(void **state)
 		struct err err = {0};
 		if (name_parse(guarded(span_of(cases[i].in)), &n, &err) != 0)
 			fail_msg("line %d: %s", cases[i].line, err.text);
-		if (strcmp(n.text, cases[i].out) != 0 || n.len != strlen(cases[i].out) || n.was_changed != cases[i].was_changed)
+		if (strcmp(n.text, cases[i].out) != 0 || n.len != strlen(cases[i].out) ||
+		    n.was_changed != cases[i].was_changed)
 			fail_msg("line %d: %s %d", cases[i].line, n.text, n.was_changed);
-		if (name_parse(name_span(&n), &again, NULL) != 0 || strcmp(again.text, n.text) != 0 || again.was_changed)
+		if (name_parse(name_span(&n), &again, NULL) != 0 || strcmp(again.text, n.text) != 0 ||
+		    again.was_changed)
 			fail_msg("line %d: %s is not stable", cases[i].line, n.text);
 	}
 	guard_free_all();
@@ -64,7 +66,7 @@ static void test_name_what_is_none_is_refused_with_its_reason(void **state)
 		{__LINE__, LIT("."), ERR_PARSE, "no host name"},
 		{__LINE__, LIT(".."), ERR_RANGE, "empty label"},
 		{__LINE__, LIT(".example.com"), ERR_RANGE, "empty label"}, /* A-P15 */
-		{__LINE__, LIT("a..example"), ERR_RANGE, "empty label"}, /* A-P16 */
+		{__LINE__, LIT("a..example"), ERR_RANGE, "empty label"},   /* A-P16 */
 		{__LINE__, LIT("a.example.."), ERR_RANGE, "empty label"},
 		{__LINE__, LIT("-a.example"), ERR_PARSE, "hyphen"},
 		{__LINE__, LIT("a-.example"), ERR_PARSE, "hyphen"},
@@ -126,7 +128,8 @@ static void test_name_reason_is_not_cut_off_by_a_long_name(void **state)
 		struct name n;
 		struct err err = {0};
 		memset(in, cases[i].c, sizeof in);
-		if (name_parse(guarded((struct span){in, cases[i].len}), &n, &err) == 0 || !strstr(err.text, cases[i].says))
+		if (name_parse(guarded((struct span){in, cases[i].len}), &n, &err) == 0 ||
+		    !strstr(err.text, cases[i].says))
 			fail_msg("line %d: %s", cases[i].line, err.text);
 	}
 	guard_free_all();
@@ -207,7 +210,8 @@ static void test_name_pattern_matches_exactly_one_label(void **state)
 		{__LINE__, "*.com", "example.com", true},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++)
-		if (name_matches_mx(guarded(span_of(cases[i].pattern)), guarded(span_of(cases[i].host))) != cases[i].matches)
+		if (name_matches_mx(guarded(span_of(cases[i].pattern)), guarded(span_of(cases[i].host))) !=
+		    cases[i].matches)
 			fail_msg("line %d: %s %s", cases[i].line, cases[i].pattern, cases[i].host);
 	guard_free_all();
 }
@@ -219,7 +223,10 @@ static void test_name_parent_and_labels(void **state)
 		const char *name, *parent;
 		size_t labels;
 	} cases[] = {
-		{"", "", 0}, {"com", "", 1}, {"example.com", "com", 2}, {"a.b.example.com", "b.example.com", 4},
+		{"", "", 0},
+		{"com", "", 1},
+		{"example.com", "com", 2},
+		{"a.b.example.com", "b.example.com", 4},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct span name = guarded(span_of(cases[i].name));

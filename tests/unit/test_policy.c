@@ -18,21 +18,46 @@ static void test_policy_golden_bodies(void **state)
 		size_t mx_count;
 		const char *body, *sha256;
 	} cases[] = {
-		{__LINE__, "G1, A-P1", POLICY_ENFORCE, 604800, {LIT("mail.example.com")}, 1,
+		{__LINE__,
+		 "G1, A-P1",
+		 POLICY_ENFORCE,
+		 604800,
+		 {LIT("mail.example.com")},
+		 1,
 		 "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmax_age: 604800\r\n",
 		 "a5963b31a082635c6ec668171482b14f4bc317a11092eb1731afa8063f468676"},
-		{__LINE__, "G2, A-P3", POLICY_TESTING, 86400,
-		 {LIT("mx1.example.net"), LIT("mx2.example.net"), LIT("*.mail.example.org")}, 3,
-		 "version: STSv1\r\nmode: testing\r\nmx: mx1.example.net\r\nmx: mx2.example.net\r\nmx: *.mail.example.org\r\n"
+		{__LINE__,
+		 "G2, A-P3",
+		 POLICY_TESTING,
+		 86400,
+		 {LIT("mx1.example.net"), LIT("mx2.example.net"), LIT("*.mail.example.org")},
+		 3,
+		 "version: STSv1\r\nmode: testing\r\nmx: mx1.example.net\r\nmx: mx2.example.net\r\nmx: "
+		 "*.mail.example.org\r\n"
 		 "max_age: 86400\r\n",
 		 "9482daa9e57180607648d3ecde9f6bb47a4fdb171c6961bd189c55fc60467fb2"},
-		{__LINE__, "G3, A-P4", POLICY_NONE, 86400, {LIT("mail.example.com")}, 1,
+		{__LINE__,
+		 "G3, A-P4",
+		 POLICY_NONE,
+		 86400,
+		 {LIT("mail.example.com")},
+		 1,
 		 "version: STSv1\r\nmode: none\r\nmx: mail.example.com\r\nmax_age: 86400\r\n",
 		 "5c495af9617cb6097fed30da65b84d3c1187619be31d84f3b968adb46647fbe2"},
-		{__LINE__, "G4, A-P14", POLICY_ENFORCE, 2592000, {LIT("mx.xn--bcher-kva.example")}, 1,
+		{__LINE__,
+		 "G4, A-P14",
+		 POLICY_ENFORCE,
+		 2592000,
+		 {LIT("mx.xn--bcher-kva.example")},
+		 1,
 		 "version: STSv1\r\nmode: enforce\r\nmx: mx.xn--bcher-kva.example\r\nmax_age: 2592000\r\n",
 		 "5237c2f8973bebfc711fbaa053b2fc4469ae0444753d256e4521ec2b5ce37461"},
-		{__LINE__, "G5, A-P6", POLICY_ENFORCE, 31557600, {LIT("mail.example.com")}, 1,
+		{__LINE__,
+		 "G5, A-P6",
+		 POLICY_ENFORCE,
+		 31557600,
+		 {LIT("mail.example.com")},
+		 1,
 		 "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmax_age: 31557600\r\n",
 		 "de8bf9065ad43a692e20ffe05b0667eae8d1f3941a7f8f9da5822eeb95b68133"},
 	};
@@ -46,7 +71,8 @@ static void test_policy_golden_bodies(void **state)
 		assert_int_equal(policy_render(&p, &b), 0);
 		sha256_of(buf_span(&b), digest);
 		sha256_hex(digest, hex);
-		if (!span_is(buf_span(&b), span_of(cases[i].body)) || b.len != lengths[i] || strcmp(hex, cases[i].sha256) != 0)
+		if (!span_is(buf_span(&b), span_of(cases[i].body)) || b.len != lengths[i] ||
+		    strcmp(hex, cases[i].sha256) != 0)
 			fail_msg("line %d, %s: %s", cases[i].line, cases[i].name, buf_text(&b));
 		buf_deinit(&b);
 	}
@@ -73,11 +99,16 @@ static void test_policy_modes_are_exact_words(void **state)
 		struct span text;
 		int mode; /* -1: none */
 	} cases[] = {
-		{__LINE__, LIT("none"), POLICY_NONE},     {__LINE__, LIT("testing"), POLICY_TESTING},
-		{__LINE__, LIT("enforce"), POLICY_ENFORCE}, {__LINE__, LIT("Enforce"), -1},
-		{__LINE__, LIT("ENFORCE"), -1},           {__LINE__, LIT("enforced"), -1},
-		{__LINE__, LIT("enforc"), -1},            {__LINE__, LIT("enforce "), -1},
-		{__LINE__, LIT(""), -1},                  {__LINE__, LIT("none\0"), -1},
+		{__LINE__, LIT("none"), POLICY_NONE},
+		{__LINE__, LIT("testing"), POLICY_TESTING},
+		{__LINE__, LIT("enforce"), POLICY_ENFORCE},
+		{__LINE__, LIT("Enforce"), -1},
+		{__LINE__, LIT("ENFORCE"), -1},
+		{__LINE__, LIT("enforced"), -1},
+		{__LINE__, LIT("enforc"), -1},
+		{__LINE__, LIT("enforce "), -1},
+		{__LINE__, LIT(""), -1},
+		{__LINE__, LIT("none\0"), -1},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		enum policy_mode mode;
@@ -99,7 +130,8 @@ static void test_policy_mx_come_back_out_of_a_body(void **state)
 		struct span body;
 		const char *mx[4];
 	} cases[] = {
-		{__LINE__, LIT("version: STSv1\r\nmode: enforce\r\nmx: a.example\r\nmx: *.b.example\r\nmax_age: 1\r\n"),
+		{__LINE__,
+		 LIT("version: STSv1\r\nmode: enforce\r\nmx: a.example\r\nmx: *.b.example\r\nmax_age: 1\r\n"),
 		 {"a.example", "*.b.example"}},
 		{__LINE__, LIT("version: STSv1\r\nmode: none\r\nmax_age: 1\r\n"), {NULL}},
 		{__LINE__, LIT(""), {NULL}},

@@ -1,10 +1,11 @@
 #include "../../config/problem.h"
 #include "unit.h"
 
-static void add(struct problem_list *l, enum problem_severity severity, const char *code, const char *file, uint32_t line,
-		uint32_t column, const char *text)
+static void add(struct problem_list *l, enum problem_severity severity, const char *code, const char *file,
+		uint32_t line, uint32_t column, const char *text)
 {
-	struct problem p = {.severity = severity, .file = file, .line = line, .column = column, .text = (char *)(uintptr_t)text};
+	struct problem p = {
+		.severity = severity, .file = file, .line = line, .column = column, .text = (char *)(uintptr_t)text};
 	(void)snprintf(p.code, sizeof p.code, "%s", code);
 	problem_add(l, &p, (struct span){NULL, 0});
 }
@@ -17,7 +18,8 @@ static void test_problem_renders_place_severity_code_text_hint(void **state)
 		struct problem p;
 		const char *out;
 	} cases[] = {
-		{__LINE__, {PROBLEM_ERROR, "E04", "/a/b.yaml", 3, 7, NULL, "no host", "write one"},
+		{__LINE__,
+		 {PROBLEM_ERROR, "E04", "/a/b.yaml", 3, 7, NULL, "no host", "write one"},
 		 "/a/b.yaml:3:7: error E04: no host (write one)"},
 		{__LINE__, {PROBLEM_WARNING, "W01", "x", 1, 1, NULL, "short", NULL}, "x:1:1: warning W01: short"},
 		{__LINE__, {PROBLEM_INFO, "I01", "x", 0, 0, NULL, "covered", NULL}, "x: info I01: covered"},
@@ -37,7 +39,8 @@ static void test_problem_list_owns_copies_and_counts(void **state)
 	(void)state;
 	struct problem_list l = {0};
 	char file[] = "f", text[] = "t", hint[] = "h", domain[] = "d.example";
-	struct problem p = {.severity = PROBLEM_ERROR, .code = "E01", .file = file, .line = 1, .text = text, .hint = hint};
+	struct problem p = {
+		.severity = PROBLEM_ERROR, .code = "E01", .file = file, .line = 1, .text = text, .hint = hint};
 	problem_add(&l, &p, span_of(domain));
 	p.severity = PROBLEM_WARNING;
 	p.hint = NULL;
@@ -76,7 +79,7 @@ static void test_problem_list_is_sorted_by_place_and_each_told_once(void **state
 		const char *file, *code, *text;
 		uint32_t line;
 	} sorted[] = {
-		{"a", "E03", "z", 9}, {"a", "E04", "x", 9}, {"a", "E04", "y", 9},
+		{"a", "E03", "z", 9}, {"a", "E04", "x", 9},  {"a", "E04", "y", 9},
 		{"a", "W01", "x", 9}, {"a", "W01", "x", 10}, {"b", "E04", "x", 1},
 	};
 	assert_int_equal(l.count, COUNT(sorted));

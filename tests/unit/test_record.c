@@ -59,23 +59,26 @@ static void test_record_report_address_stands_before_the_policy(void **state)
 {
 	(void)state; /* A-R1, A-R6 */
 	row.tls_rpt = SPAN_LIT("v=TLSRPTv1; rua=mailto:tls@example.com");
-	expect_text("zone", RECORD_LIVE, "_smtp._tls.example.com. 300 IN TXT \"v=TLSRPTv1; rua=mailto:tls@example.com\"\n"
-					 "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
+	expect_text("zone", RECORD_LIVE,
+		    "_smtp._tls.example.com. 300 IN TXT \"v=TLSRPTv1; rua=mailto:tls@example.com\"\n"
+		    "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
 }
 
 static void test_record_host_stands_first(void **state)
 {
 	(void)state;
 	assert_int_equal(text_set(&settings.dns_host, SPAN_LIT("policy.example")), 0);
-	expect_text("zone", RECORD_LIVE, "mta-sts.example.com. 300 IN CNAME policy.example.\n"
-					 "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
+	expect_text("zone", RECORD_LIVE,
+		    "mta-sts.example.com. 300 IN CNAME policy.example.\n"
+		    "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
 	free(settings.dns_host);
 	settings.dns_host = NULL;
 	assert_int_equal(text_list_add(&settings.dns_addresses, SPAN_LIT("192.0.2.1")), 0);
 	assert_int_equal(text_list_add(&settings.dns_addresses, SPAN_LIT("2001:db8::1")), 0);
-	expect_text("zone", RECORD_LIVE, "mta-sts.example.com. 300 IN A 192.0.2.1\n"
-					 "mta-sts.example.com. 300 IN AAAA 2001:db8::1\n"
-					 "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
+	expect_text("zone", RECORD_LIVE,
+		    "mta-sts.example.com. 300 IN A 192.0.2.1\n"
+		    "mta-sts.example.com. 300 IN AAAA 2001:db8::1\n"
+		    "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
 }
 
 static void test_record_long_value_is_several_strings_that_join_without_a_blank(void **state)
@@ -138,7 +141,8 @@ static void test_record_as_many_addresses_as_fit_and_never_more(void **state)
 	char domain[243];
 	memset(domain, 'd', sizeof domain);
 	for (int i = 0; i < RECORD_ADDRESSES_MAX + 5; i++)
-		assert_int_equal(text_list_add(&settings.dns_addresses, SPAN_LIT("2001:db8:1111:2222:3333:4444:5555:6666")), 0);
+		assert_int_equal(
+			text_list_add(&settings.dns_addresses, SPAN_LIT("2001:db8:1111:2222:3333:4444:5555:6666")), 0);
 	row.tls_rpt = (struct span){domain, sizeof domain};
 	record_set_init(&set);
 	assert_int_equal(record_make(&set, (struct span){domain, 242}, &row, &settings, RECORD_LIVE), 0);

@@ -44,9 +44,11 @@ static bool put(const char *domain, enum policy_mode mode, uint32_t max_age_s, i
 		.set = 1u << SPEC_MODE | 1u << SPEC_MAX_AGE | 1u << SPEC_MX,
 		.mode = mode,
 		.max_age_s = max_age_s,
-		.mx = LIT("\x09" "m.example"),
+		.mx = LIT("\x09"
+			  "m.example"),
 	};
-	struct outcome_input in = {.domain = span_of(domain), .spec = &spec, .settings = &settings, .places = {.domain_file = "f"}};
+	struct outcome_input in = {
+		.domain = span_of(domain), .spec = &spec, .settings = &settings, .places = {.domain_file = "f"}};
 	struct problem_list problems = {0};
 	struct domain_row row;
 	bool has_old = domains_get(txn, span_of(domain), &row) == 0, is_changed = false;
@@ -160,21 +162,23 @@ static void test_rows_withdrawn_keep_their_report_address_and_mx(void **state)
 static void test_rows_stored_form_gives_a_row_back(void **state)
 {
 	(void)state;
-	struct domain_row row = {
-		.state = DOMAIN_WITHDRAWN,
-		.mode = POLICY_ENFORCE,
-		.max_age_s = 1,
-		.ttl_s = 2,
-		.body = {3, [31] = 4},
-		.id = "abcdefghijklmnopqrstuvwxyzABCDEF",
-		.changed_unix_s = 0,
-		.mode_since_unix_s = 253402300799, /* the end of the year 9999 */
-		.first_unix_s = 5,
-		.cached_until_unix_s = 6,
-		.stamp_unix_s = 7,
-		.serial = UINT64_MAX,
-		.tls_rpt = LIT("v=TLSRPTv1; rua=mailto:a@b.example"),
-	}, back;
+	struct domain_row row =
+				  {
+					  .state = DOMAIN_WITHDRAWN,
+					  .mode = POLICY_ENFORCE,
+					  .max_age_s = 1,
+					  .ttl_s = 2,
+					  .body = {3, [31] = 4},
+					  .id = "abcdefghijklmnopqrstuvwxyzABCDEF",
+					  .changed_unix_s = 0,
+					  .mode_since_unix_s = 253402300799, /* the end of the year 9999 */
+					  .first_unix_s = 5,
+					  .cached_until_unix_s = 6,
+					  .stamp_unix_s = 7,
+					  .serial = UINT64_MAX,
+					  .tls_rpt = LIT("v=TLSRPTv1; rua=mailto:a@b.example"),
+				  },
+			  back;
 	struct buf b;
 	buf_init(&b, 1000);
 	assert_int_equal(domains_encode(&row, &b), 0);

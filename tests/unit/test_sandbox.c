@@ -54,7 +54,7 @@ enum {
 
 static struct {
 	int file, listener, connected, far, epoll, null;
-	char path[64];
+	char folder[32]; /* where we are: names below are relative to it */
 	char *page;
 	void *large;
 } t;
@@ -87,8 +87,10 @@ static int set_up(void **state)
 {
 	(void)state;
 	int pair[2];
-	(void)snprintf(t.path, sizeof t.path, "/tmp/test_sandbox.XXXXXX");
-	t.file = mkstemp(t.path);
+	(void)snprintf(t.folder, sizeof t.folder, "/tmp/test_sandbox.XXXXXX");
+	assert_non_null(mkdtemp(t.folder));
+	assert_int_equal(chdir(t.folder), 0);
+	t.file = open("file", O_RDWR | O_CREAT, 0600);
 	assert_true(t.file >= 0);
 	assert_int_equal(ftruncate(t.file, PAGE), 0);
 	t.listener = open_listener();
@@ -110,7 +112,10 @@ static int tear_down(void **state)
 	for (size_t i = 0; i < COUNT(fds); i++)
 		(void)close(fds[i]);
 	free(t.large);
-	return munmap(t.page, PAGE) + unlink(t.path);
+	static const char *const left[] = {"file", "new", "moved", "link", "folder"};
+	for (size_t i = 0; i < COUNT(left); i++) /* the others, where the sandbox failed */
+		(void)remove(left[i]);
+	return munmap(t.page, PAGE) + chdir("/") + rmdir(t.folder);
 }
 
 /* --- what a worker does --- */
@@ -247,13 +252,13 @@ static struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
 
 CALL(opens, open("/etc/passwd", O_RDONLY))
 CALL(opens_itself, open("/proc/self/mem", O_RDWR))
-CALL(creates, open("/tmp/test_sandbox.new", O_WRONLY | O_CREAT, 0600))
+CALL(creates, open("new", O_WRONLY | O_CREAT, 0600))
 CALL(opens_anew, syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", NULL, 0))
 CALL(stats, access("/etc/passwd", R_OK))
-CALL(unlinks, unlink(t.path))
-CALL(renames, rename(t.path, "/tmp/test_sandbox.moved"))
-CALL(links, symlink("/etc", "/tmp/test_sandbox.link"))
-CALL(makes_folders, mkdir("/tmp/test_sandbox.dir", 0700))
+CALL(unlinks, unlink("file"))
+CALL(renames, rename("file", "moved"))
+CALL(links, symlink("/etc", "link"))
+CALL(makes_folders, mkdir("folder", 0700))
 CALL(changes_modes, fchmod(t.file, 0777))
 CALL(truncates, ftruncate(t.file, 0))
 CALL(writes_anywhere, pwrite(t.file, "x", 1, 0))
@@ -584,6 +589,7 @@ static pid_t start_waiting(void)
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		(void)close(t.connected); /* it ends with the test, however that ends */
 		enter();
 		_exit(waits_for_the_end() == 1 ? 0 : errno);
 	}

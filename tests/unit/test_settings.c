@@ -61,7 +61,10 @@ static void test_settings_damaged_form_is_refused_wherever_it_ends(void **state)
 	}
 	assert_int_equal(settings_decode((struct span)LIT("workers\0x\0"), &back), ERR_PARSE);
 	settings_deinit(&back);
-	assert_int_equal(settings_decode((struct span)LIT("of_a_later_version\0x\0workers\0" "3\0"), &back), 0);
+	assert_int_equal(settings_decode((struct span)LIT("of_a_later_version\0x\0workers\0"
+							  "3\0"),
+					 &back),
+			 0);
 	assert_int_equal(back.workers, 3);
 	assert_int_equal(back.limits_connections, 4096); /* nor do they lack what an older version did not store */
 	assert_int_equal(back.listen.count, 0);

@@ -30,16 +30,20 @@ static void test_source_every_key_becomes_a_value(void **state)
 		"listen: [\"127.0.0.1:8443\", \"[::1]:8443\"]\nstate_dir: state\nworkers: 3\nuser: nobody\n"
 		"metrics: \"127.0.0.1:9106\"\ncerts: {paths: [/a, b]}\n"
 		"dns: {ttl: 77, id: serial, tls_rpt: [\"mailto:a@b.example\"], host: P.example}\n"
-		"defaults: {policy: p, mode: testing, max_age: 1, mx: d.example, ttl: 2, tls_rpt: \"mailto:d@b.example\"}\n"
-		"policies:\n  p: {mode: enforce, max_age: 3, mx: [p.example], id: pid, ttl: 4, tls_rpt: \"https://p.example\"}\n"
-		"domains:\n  a.example: {policy: p, mode: none, max_age: 5, mx: [a.example, \"*.b.example\"], id: aid, ttl: 6,\n"
+		"defaults: {policy: p, mode: testing, max_age: 1, mx: d.example, ttl: 2, tls_rpt: "
+		"\"mailto:d@b.example\"}\n"
+		"policies:\n  p: {mode: enforce, max_age: 3, mx: [p.example], id: pid, ttl: 4, tls_rpt: "
+		"\"https://p.example\"}\n"
+		"domains:\n  a.example: {policy: p, mode: none, max_age: 5, mx: [a.example, \"*.b.example\"], id: aid, "
+		"ttl: 6,\n"
 		"    tls_rpt: [\"mailto:a@b.example\", \"https://r.example\"], cert: certs/a}\n"
 		"  b.example: p\n  c.example:\n  d.example: {cert: /srv/d}\n"
 		"include: [d/*.yaml, /abs.yaml]\n",
 		true);
 	if (s.problems.count)
 		fail_msg("%s", s.problems.items[0].text);
-	assert_false(s.is_broken || s.has_gaps || s.has_settings_errors || s.has_refused_defaults || s.has_include_errors);
+	assert_false(s.is_broken || s.has_gaps || s.has_settings_errors || s.has_refused_defaults ||
+		     s.has_include_errors);
 	assert_true(s.has_last_line_end);
 	assert_int_equal(s.settings.listen.count, 2); /* written: the default ones are gone */
 	assert_string_equal(s.settings.state_dir, "/etc/x/state");
@@ -66,7 +70,10 @@ static void test_source_every_key_becomes_a_value(void **state)
 	assert_int_equal(p.column, 3);
 	assert_int_equal(a.mode, POLICY_NONE);
 	assert_int_equal(a.ttl_s, 6);
-	assert_true(span_is(a.mx, (struct span)LIT("\x09" "a.example" "\x0B" "*.b.example")));
+	assert_true(span_is(a.mx, (struct span)LIT("\x09"
+						   "a.example"
+						   "\x0B"
+						   "*.b.example")));
 	assert_true(span_is(a.tls_rpt, SPAN_LIT("v=TLSRPTv1; rua=mailto:a@b.example,https://r.example")));
 	assert_true(span_is(a.cert, SPAN_LIT("/etc/x/certs/a")));
 	assert_true(span_is(spec_of(&s.domains, "b.example").policy, SPAN_LIT("p")));
@@ -80,7 +87,8 @@ static void test_source_every_key_becomes_a_value(void **state)
 static void test_source_refused_entry_is_still_there(void **state)
 {
 	(void)state;
-	struct source s = read_text("domains:\n  a.example: {mode: x}\n  b.example: {mode: none}\npolicies: {p: {mode: y}}\n", true);
+	struct source s = read_text(
+		"domains:\n  a.example: {mode: x}\n  b.example: {mode: none}\npolicies: {p: {mode: y}}\n", true);
 	struct spec_entry e;
 	assert_true(spec_list_find(&s.domains, SPAN_LIT("a.example"), &e));
 	assert_true(e.is_refused);
@@ -169,14 +177,17 @@ static void test_source_says_where_and_what_to_do(void **state)
 		const char *text, *code, *says, *hint;
 		uint32_t at_line, at_column;
 	} cases[] = {
-		{__LINE__, false, "listen: x\n", "E11", "belongs into the main file", "only `policies` and `domains`", 1, 1},
+		{__LINE__, false, "listen: x\n", "E11", "belongs into the main file", "only `policies` and `domains`",
+		 1, 1},
 		{__LINE__, false, "dns: {}\n", "E11", "belongs into the main file", NULL, 1, 1},
 		{__LINE__, false, "domins: {}\n", "E11", "unknown key", "`domains`", 1, 1},
 		{__LINE__, false, "lisen: {}\n", "E11", "unknown key", NULL, 1, 1},
 		{__LINE__, true, "polices: {}\n", "E11", "unknown key", "`policies`", 1, 1},
 		{__LINE__, true, "dsn: {}\n", "E11", "unknown key", "`dns`", 1, 1},
-		{__LINE__, true, "domains:\n  a.example:\n    mode: none\n    mode: none\n", "E12", "first on line 3", NULL, 4, 5},
-		{__LINE__, true, "domains:\n  a.example:\n  A.example:\n", "E07", "first on line 2", "the first one counts", 3, 3},
+		{__LINE__, true, "domains:\n  a.example:\n    mode: none\n    mode: none\n", "E12", "first on line 3",
+		 NULL, 4, 5},
+		{__LINE__, true, "domains:\n  a.example:\n  A.example:\n", "E07", "first on line 2",
+		 "the first one counts", 3, 3},
 		{__LINE__, true, "domains: []\n", "E16", "mapping", "`{}`", 1, 10},
 		{__LINE__, true, "domains:\n  a.example: [x]\n", "E16", "mapping", "mode: testing", 2, 14},
 		{__LINE__, true, "policies: {p: x}\n", "E16", "mapping", NULL, 1, 15},
@@ -195,7 +206,8 @@ static void test_source_says_where_and_what_to_do(void **state)
 		struct source s = read_text(cases[i].text, cases[i].is_main);
 		const struct problem *p = s.problems.items;
 		if (s.problems.count != 1 || strcmp(p->code, cases[i].code) != 0 || !strstr(p->text, cases[i].says) ||
-		    p->line != cases[i].at_line || p->column != cases[i].at_column || strcmp(p->file, "/etc/x/main.yaml") != 0)
+		    p->line != cases[i].at_line || p->column != cases[i].at_column ||
+		    strcmp(p->file, "/etc/x/main.yaml") != 0)
 			fail_msg("line %d: %zu problems, %u:%u %s %s", cases[i].line, s.problems.count, p ? p->line : 0,
 				 p ? p->column : 0, p ? p->code : "", p ? p->text : "");
 		if (cases[i].hint && (!p->hint || !strstr(p->hint, cases[i].hint)))

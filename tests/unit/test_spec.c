@@ -12,7 +12,10 @@ static const struct spec full = {
 	.policy = LIT("standard"),
 	.mode = POLICY_ENFORCE,
 	.max_age_s = 604800,
-	.mx = LIT("\x09" "a.example" "\x0B" "*.b.example"),
+	.mx = LIT("\x09"
+		  "a.example"
+		  "\x0B"
+		  "*.b.example"),
 	.id = LIT("20260205"),
 	.ttl_s = 300,
 	.tls_rpt = LIT("v=TLSRPTv1; rua=mailto:a@b.example"),
@@ -48,8 +51,19 @@ static void test_spec_packed_texts_that_are_cut_off_end_there(void **state)
 		struct span packed;
 		size_t count;
 	} cases[] = {
-		{__LINE__, {NULL, 0}, 0},      {__LINE__, LIT("\0"), 1},        {__LINE__, LIT("\x01"), 0},
-		{__LINE__, LIT("\x01" "a"), 1}, {__LINE__, LIT("\x01" "a\x05" "b"), 1}, {__LINE__, LIT("\xFF"), 0},
+		{__LINE__, {NULL, 0}, 0},
+		{__LINE__, LIT("\0"), 1},
+		{__LINE__, LIT("\x01"), 0},
+		{__LINE__,
+		 LIT("\x01"
+		     "a"),
+		 1},
+		{__LINE__,
+		 LIT("\x01"
+		     "a\x05"
+		     "b"),
+		 1},
+		{__LINE__, LIT("\xFF"), 0},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct span packed = {guard_copy(cases[i].packed.p, cases[i].packed.len), cases[i].packed.len};
@@ -131,9 +145,16 @@ static void test_spec_same_on_another_line_is_the_same(void **state)
 static void test_spec_nearest_level_wins_key_by_key(void **state)
 {
 	(void)state;
-	struct spec domain = {.set = 1u << SPEC_MODE | 1u << SPEC_POLICY, .mode = POLICY_TESTING, .policy = LIT("p"), .line = 7};
-	struct spec policy = {.set = 1u << SPEC_MODE | 1u << SPEC_MX, .mode = POLICY_ENFORCE, .mx = LIT("\x01" "a")};
-	struct spec defaults = {.set = 1u << SPEC_MODE | 1u << SPEC_MX | 1u << SPEC_MAX_AGE, .mx = LIT("\x01" "b"), .max_age_s = 5};
+	struct spec domain = {
+		.set = 1u << SPEC_MODE | 1u << SPEC_POLICY, .mode = POLICY_TESTING, .policy = LIT("p"), .line = 7};
+	struct spec policy = {.set = 1u << SPEC_MODE | 1u << SPEC_MX,
+			      .mode = POLICY_ENFORCE,
+			      .mx = LIT("\x01"
+					"a")};
+	struct spec defaults = {.set = 1u << SPEC_MODE | 1u << SPEC_MX | 1u << SPEC_MAX_AGE,
+				.mx = LIT("\x01"
+					  "b"),
+				.max_age_s = 5};
 	struct resolved r;
 	spec_resolve(&domain, &policy, &defaults, &r);
 	assert_int_equal(r.values.mode, POLICY_TESTING);

@@ -23,10 +23,11 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void add(struct problem_list *l, enum problem_severity severity, const char *code, uint32_t line, const char *text,
-		const char *domain)
+static void add(struct problem_list *l, enum problem_severity severity, const char *code, uint32_t line,
+		const char *text, const char *domain)
 {
-	struct problem p = {.severity = severity, .file = "/f.yaml", .line = line, .column = 3, .text = (char *)(uintptr_t)text};
+	struct problem p = {
+		.severity = severity, .file = "/f.yaml", .line = line, .column = 3, .text = (char *)(uintptr_t)text};
 	(void)snprintf(p.code, sizeof p.code, "%s", code);
 	problem_add(l, &p, domain ? span_of(domain) : (struct span){NULL, 0});
 }
@@ -49,8 +50,8 @@ static bool put_domain(const char *domain, const struct problem_list *l)
 
 static int append(void *ctx, const struct trouble *t)
 {
-	return buf_printf(ctx, "%s %.*s:%u:%u %.*s %.*s|", t->code, SPAN_ARG(t->file), (unsigned)t->line, (unsigned)t->column,
-			  SPAN_ARG(t->domain), SPAN_ARG(t->text));
+	return buf_printf(ctx, "%s %.*s:%u:%u %.*s %.*s|", t->code, SPAN_ARG(t->file), (unsigned)t->line,
+			  (unsigned)t->column, SPAN_ARG(t->domain), SPAN_ARG(t->text));
 }
 
 static void expect_all(const char *wanted)

@@ -111,7 +111,7 @@ static void test_value_max_age_is_a_plain_number_of_seconds(void **state)
 		{__LINE__, LIT("31557601"), "E02", 0},
 		{__LINE__, LIT("9999999999"), "E02", 0},
 		{__LINE__, LIT("99999999999999999999"), "E02", 0},
-		{__LINE__, LIT("4295572096"), "E02", 0}, /* 2^32 + 604800: no wrap-around */
+		{__LINE__, LIT("4295572096"), "E02", 0},           /* 2^32 + 604800: no wrap-around */
 		{__LINE__, LIT("18446744073710156416"), "E02", 0}, /* 2^64 + 604800 */
 		/* A-P9 */
 		{__LINE__, LIT("-1"), "E02", 0},
@@ -168,7 +168,8 @@ static void test_value_mx_refused_with_code_and_advice(void **state)
 		{__LINE__, LIT("empty label"), "E04", NULL},
 		{__LINE__, LIT(""), "E04", NULL},
 		{__LINE__, LIT("."), "E04", NULL},
-		{__LINE__, LIT("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl.example"), "E05", NULL},
+		{__LINE__, LIT("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl.example"), "E05",
+		 NULL},
 		/* A-C2 */
 		{__LINE__, LIT("a.example\r\nmode: none"), "E06", NULL},
 		{__LINE__, LIT("a.example\nmode: none"), "E06", NULL},
@@ -201,9 +202,9 @@ static void test_value_mx_list_keeps_order_and_drops_doubles(void **state)
 		{__LINE__, "mx1.example.com", VALUE_FINE, 2},
 		{__LINE__, "MX2.example.com", VALUE_DUPLICATE, 2}, /* A-P19 */
 		{__LINE__, "mx1.example.com.", VALUE_DUPLICATE, 2},
-		{__LINE__, "*.Example.com", VALUE_NORMALISED, 3}, /* A-P12 */
+		{__LINE__, "*.Example.com", VALUE_NORMALISED, 3},     /* A-P12 */
 		{__LINE__, "mail.example.net.", VALUE_NORMALISED, 4}, /* A-P11 */
-		{__LINE__, "mx.bücher.example", VALUE_FINE, 5}, /* A-P13 */
+		{__LINE__, "mx.bücher.example", VALUE_FINE, 5},       /* A-P13 */
 		{__LINE__, "mx.xn--bcher-kva.example", VALUE_DUPLICATE, 5},
 		{__LINE__, "localhost", VALUE_SINGLE_LABEL, 6},
 	};
@@ -216,7 +217,8 @@ static void test_value_mx_list_keeps_order_and_drops_doubles(void **state)
 		enum value_note note;
 		if (value_add_mx(guarded(span_of(cases[i].text)), &packed, &note, &e) != 0 || note != cases[i].note ||
 		    pack_count(buf_span(&packed)) != cases[i].count)
-			fail_msg("line %d: note %d, %zu items, %s", cases[i].line, note, pack_count(buf_span(&packed)), e.text);
+			fail_msg("line %d: note %d, %zu items, %s", cases[i].line, note, pack_count(buf_span(&packed)),
+				 e.text);
 	}
 	struct span rest = buf_span(&packed), item;
 	for (size_t i = 0; pack_next(&rest, &item); i++)
@@ -292,11 +294,14 @@ static void test_value_rua_becomes_one_record_value(void **state)
 		/* A-R1 */
 		{__LINE__, {"mailto:tls@example.com"}, "v=TLSRPTv1; rua=mailto:tls@example.com"},
 		/* A-R2 */
-		{__LINE__, {"mailto:a@x.example", "https://r.example/v1"},
+		{__LINE__,
+		 {"mailto:a@x.example", "https://r.example/v1"},
 		 "v=TLSRPTv1; rua=mailto:a@x.example,https://r.example/v1"},
 		/* A-R4 */
 		{__LINE__, {"https://r.example/a,b;c!d"}, "v=TLSRPTv1; rua=https://r.example/a%2Cb%3Bc%21d"},
-		{__LINE__, {"mailto:a!b@x.example?subject=x,y;z"}, "v=TLSRPTv1; rua=mailto:a%21b@x.example?subject=x%2Cy%3Bz"},
+		{__LINE__,
+		 {"mailto:a!b@x.example?subject=x,y;z"},
+		 "v=TLSRPTv1; rua=mailto:a%21b@x.example?subject=x%2Cy%3Bz"},
 		{__LINE__, {"https://r.example"}, "v=TLSRPTv1; rua=https://r.example"},
 		{__LINE__, {"https://r.example:8443/x?y=z#f"}, "v=TLSRPTv1; rua=https://r.example:8443/x?y=z#f"},
 		{__LINE__, {"https://R.Example/%41"}, "v=TLSRPTv1; rua=https://R.Example/%41"},
@@ -381,7 +386,7 @@ static void test_value_domain_is_a_mail_domain(void **state)
 		const char *code, *out_or_hint;
 	} cases[] = {
 		{__LINE__, LIT("example.com"), NULL, "example.com"},
-		{__LINE__, LIT("Example.COM."), NULL, "example.com"}, /* A-P20 */
+		{__LINE__, LIT("Example.COM."), NULL, "example.com"},          /* A-P20 */
 		{__LINE__, LIT("mail.example.com"), NULL, "mail.example.com"}, /* A-P18 */
 		{__LINE__, LIT("bücher.example"), NULL, "xn--bcher-kva.example"},
 		{__LINE__, LIT("mta-sts"), "E07", NULL},

@@ -65,7 +65,8 @@ static void test_whole_golden_bodies_from_yaml(void **state)
 		 "a5963b31a082635c6ec668171482b14f4bc317a11092eb1731afa8063f468676"},
 		/* G2, A-P3 */
 		{__LINE__,
-		 "example.com: {mode: testing, max_age: 86400, mx: [mx1.example.net, mx2.example.net, \"*.mail.example.org\"]}",
+		 "example.com: {mode: testing, max_age: 86400, mx: [mx1.example.net, mx2.example.net, "
+		 "\"*.mail.example.org\"]}",
 		 "9482daa9e57180607648d3ecde9f6bb47a4fdb171c6961bd189c55fc60467fb2"},
 		/* G3, A-P4 */
 		{__LINE__, "example.com: {mode: none, max_age: 86400, mx: mail.example.com}",
@@ -99,11 +100,15 @@ static void test_whole_values_come_from_the_nearest_level(void **state)
 {
 	(void)state;
 	size_t at;
-	site_write(&s, SITE_MAIN, "defaults: {mode: testing, max_age: 86400, ttl: 5}\n"
-				  "policies: {p: {mode: enforce, mx: [p.example]}}\n"
-				  "domains:\n  a.example: p\n  b.example: {policy: p, mode: none}\n  c.example: {mx: c.example, ttl: 6}\n"
-				  "include: [d/*.yaml]\n");
-	site_write(&s, "d/d.yaml", "domains:\n  d.example: q\npolicies: {q: {max_age: 7, mx: q.example, tls_rpt: \"mailto:a@b.example\"}}\n");
+	site_write(
+		&s, SITE_MAIN,
+		"defaults: {mode: testing, max_age: 86400, ttl: 5}\n"
+		"policies: {p: {mode: enforce, mx: [p.example]}}\n"
+		"domains:\n  a.example: p\n  b.example: {policy: p, mode: none}\n  c.example: {mx: c.example, ttl: 6}\n"
+		"include: [d/*.yaml]\n");
+	site_write(&s, "d/d.yaml",
+		   "domains:\n  d.example: q\npolicies: {q: {max_age: 7, mx: q.example, tls_rpt: "
+		   "\"mailto:a@b.example\"}}\n");
 	look(NULL);
 	assert_int_equal(whole.domain_count, 4);
 	assert_int_equal(whole.policy_count, 2);
@@ -121,9 +126,12 @@ static void test_whole_values_come_from_the_nearest_level(void **state)
 static void test_whole_name_in_two_files_is_the_first_ones(void **state)
 {
 	(void)state;
-	site_write(&s, SITE_MAIN, "domains: {a.example: {mode: none, max_age: 1, mx: main.example}}\ninclude: [d/*.yaml]\n");
-	site_write(&s, "d/1.yaml", "domains:\n  a.example: {mode: none, max_age: 1, mx: one.example}\npolicies:\n  p: {mode: none}\n");
-	site_write(&s, "d/2.yaml", "domains:\n  a.example: {mode: none, max_age: 1, mx: two.example}\npolicies:\n  p: {mode: none}\n");
+	site_write(&s, SITE_MAIN,
+		   "domains: {a.example: {mode: none, max_age: 1, mx: main.example}}\ninclude: [d/*.yaml]\n");
+	site_write(&s, "d/1.yaml",
+		   "domains:\n  a.example: {mode: none, max_age: 1, mx: one.example}\npolicies:\n  p: {mode: none}\n");
+	site_write(&s, "d/2.yaml",
+		   "domains:\n  a.example: {mode: none, max_age: 1, mx: two.example}\npolicies:\n  p: {mode: none}\n");
 	look(NULL);
 	assert_int_equal(problems.error_count, 3);
 	for (size_t i = 0; i < problems.count; i++) {
@@ -138,8 +146,9 @@ static void test_whole_name_in_two_files_is_the_first_ones(void **state)
 static void test_whole_refused_entries_and_policies_give_no_body(void **state)
 {
 	(void)state;
-	site_write(&s, SITE_MAIN, "policies: {p: {mode: x}}\ndomains:\n  a.example: {mode: y}\n  b.example: p\n  c.example: nowhere\n"
-				  "  d.example: {mode: none, max_age: 1}\n");
+	site_write(&s, SITE_MAIN,
+		   "policies: {p: {mode: x}}\ndomains:\n  a.example: {mode: y}\n  b.example: p\n  c.example: nowhere\n"
+		   "  d.example: {mode: none, max_age: 1}\n");
 	look(NULL);
 	assert_null(body_of("a.example"));
 	assert_null(body_of("b.example"));
@@ -167,8 +176,9 @@ static void test_whole_is_compared_with_what_is_served(void **state)
 {
 	(void)state;
 	site_apply_main(&s, "domains: {a.example: {mode: enforce, max_age: 604800, mx: one.example, id: x}}\n");
-	site_write(&s, SITE_MAIN, "domains: {a.example: {mode: enforce, max_age: 604800, mx: two.example, id: x},\n"
-				  " b.example: {mode: none, max_age: 1}}\n");
+	site_write(&s, SITE_MAIN,
+		   "domains: {a.example: {mode: enforce, max_age: 604800, mx: two.example, id: x},\n"
+		   " b.example: {mode: none, max_age: 1}}\n");
 	struct db_txn *txn = site_begin(&s);
 	look(txn);
 	assert_null(body_of("a.example"));

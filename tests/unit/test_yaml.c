@@ -92,7 +92,10 @@ static void test_yaml_walk_gives_pairs_lists_and_scalars_in_order(void **state)
 		{__LINE__, LIT("--- \na: b\n...\n"), "{a=b,}"},
 		{__LINE__, LIT("%YAML 1.1\n---\na: b\n"), "{a=b,}"},
 		{__LINE__, LIT("a: b\r\nc: d\r\n"), "{a=b,c=d,}"},
-		{__LINE__, LIT("\xEF\xBB\xBF" "a: b\n"), "{a=b,}"}, /* a mark that Windows editors write */
+		{__LINE__,
+		 LIT("\xEF\xBB\xBF"
+		     "a: b\n"),
+		 "{a=b,}"}, /* a mark that Windows editors write */
 		{__LINE__, LIT("[a, b]\n"), "[a,b,]"},
 		{__LINE__, LIT("a\n"), "a"},
 		{__LINE__, LIT("\"\\0\": \"a\\0b\"\n"), NULL},
@@ -138,7 +141,8 @@ static void test_yaml_what_our_files_never_have_is_refused_where_it_stands(void 
 		const char *says, *hint, *out; /* out: what is read all the same; NULL: nothing to say about it */
 	} cases[] = {
 		/* E12: alias, anchor, tag, merge key, second document; A-C1 */
-		{__LINE__, ERR_PARSE, LIT("a: b\nc: [*.example.com]\n"), "E12", 2, 5, "alias", "quote the wildcard", NULL},
+		{__LINE__, ERR_PARSE, LIT("a: b\nc: [*.example.com]\n"), "E12", 2, 5, "alias", "quote the wildcard",
+		 NULL},
 		{__LINE__, 0, LIT("a: *x\nc: d\n"), "E12", 1, 4, "alias", "quote a wildcard", "{c=d,}"},
 		{__LINE__, 0, LIT("a: &x b\nc: d\n"), "E12", 1, 4, "anchor", "policies", "{c=d,}"},
 		{__LINE__, 0, LIT("a: &x {b: e}\nc: d\n"), "E12", 1, 4, "anchor", "policies", "{c=d,}"},
@@ -149,7 +153,8 @@ static void test_yaml_what_our_files_never_have_is_refused_where_it_stands(void 
 		{__LINE__, 0, LIT("a: [b, !!str e, f]\n"), "E12", 1, 8, "tag", "leave it out", "{a=[b,f,],}"},
 		{__LINE__, 0, LIT("<<: {a: b}\nc: d\n"), "E12", 1, 1, "merge keys", "policies", "{c=d,}"},
 		{__LINE__, ERR_PARSE, LIT("&x {a: b}\n"), "E12", 1, 1, "anchor", NULL, ""},
-		{__LINE__, ERR_PARSE, LIT("a: b\n---\nc: d\n"), "E12", 2, 1, "second document", "one document", "{a=b,}"},
+		{__LINE__, ERR_PARSE, LIT("a: b\n---\nc: d\n"), "E12", 2, 1, "second document", "one document",
+		 "{a=b,}"},
 		{__LINE__, ERR_PARSE, LIT("a: b\n...\n---\nc: d\n"), "E12", 3, 1, "second document", NULL, "{a=b,}"},
 		/* E16: shape and syntax */
 		{__LINE__, 0, LIT("? [a, b]\n: c\nd: e\n"), "E16", 1, 3, "plain text", NULL, "{d=e,}"},
@@ -169,7 +174,10 @@ static void test_yaml_what_our_files_never_have_is_refused_where_it_stands(void 
 		{__LINE__, ERR_PARSE, LIT("a: b\nc: \xC3\x28\n"), "E16", 2, 5, "UTF-8", NULL, NULL},
 		{__LINE__, ERR_PARSE, LIT("a: b\nc: \x01\n"), "E16", 2, 4, "control characters", "plain UTF-8", NULL},
 		{__LINE__, ERR_PARSE, LIT("a: b\0\n"), "E16", 1, 5, "control characters", NULL, NULL},
-		{__LINE__, ERR_PARSE, LIT("\xFF\xFE" "a\0"), "E16", 1, 1, "UTF-8", NULL, NULL},
+		{__LINE__, ERR_PARSE,
+		 LIT("\xFF\xFE"
+		     "a\0"),
+		 "E16", 1, 1, "UTF-8", NULL, NULL},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct walk w = {.list_key = "list"};
@@ -180,11 +188,11 @@ static void test_yaml_what_our_files_never_have_is_refused_where_it_stands(void 
 		if (rc != cases[i].rc || l.count != 1)
 			fail_msg("line %d: %d, %zu problems", cases[i].line, rc, l.count);
 		const struct problem *p = &l.items[0];
-		if (strcmp(p->code, cases[i].code) != 0 || p->line != cases[i].at_line || p->column != cases[i].at_column ||
-		    p->severity != PROBLEM_ERROR || strcmp(p->file, "f.yaml") != 0 || !strstr(p->text, cases[i].says) ||
-		    (cases[i].hint && (!p->hint || !strstr(p->hint, cases[i].hint))))
-			fail_msg("line %d: %s:%u:%u %s %s (%s)", cases[i].line, p->file, p->line, p->column, p->code, p->text,
-				 p->hint ? p->hint : "no hint");
+		if (strcmp(p->code, cases[i].code) != 0 || p->line != cases[i].at_line ||
+		    p->column != cases[i].at_column || p->severity != PROBLEM_ERROR || strcmp(p->file, "f.yaml") != 0 ||
+		    !strstr(p->text, cases[i].says) || (cases[i].hint && (!p->hint || !strstr(p->hint, cases[i].hint))))
+			fail_msg("line %d: %s:%u:%u %s %s (%s)", cases[i].line, p->file, p->line, p->column, p->code,
+				 p->text, p->hint ? p->hint : "no hint");
 		if (cases[i].out && strcmp(buf_text(&w.out), cases[i].out) != 0)
 			fail_msg("line %d: %s", cases[i].line, buf_text(&w.out));
 		buf_deinit(&w.out);

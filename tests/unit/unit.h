@@ -15,6 +15,9 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* A literal with its length, so that a case may hold a NUL. */
-#define LIT(s) {(s), sizeof(s) - 1}
+#define LIT(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 #endif
