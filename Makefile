@@ -164,7 +164,7 @@ fuzz: fuzz-deps
 	@test -e 'tests/fuzz/fuzz_$(T).c' || { echo 'make fuzz T=one of: $(FUZZ:fuzz_%=%)'; exit 2; }
 	@$(MAKE) --no-print-directory O=$(B)/clang CC=clang SAN=1 FUZZING=1 $(B)/clang/fuzz/$(T)
 	@mkdir -p $(B)/fuzz/$(T)
-	@$(B)/clang/fuzz/$(T) -max_total_time=$(S) -timeout=10 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 \
+	@$(B)/clang/fuzz/$(T) -max_total_time=$(S) -timeout=60 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 \
 		-artifact_prefix=$(B)/fuzz/$(T)- $(B)/fuzz/$(T) tests/fuzz/corpus/$(T)
 
 $(O)/fuzz/%: tests/fuzz/fuzz_%.c $(O)/libserver.a

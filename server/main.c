@@ -21,7 +21,8 @@ static void print_help(void)
 
 static void print_command_help(const struct cmd *c)
 {
-	(void)printf("usage: mta-sts-server [-c FILE] %s%s%s\n\n%s\n", c->name, *c->usage ? " " : "", c->usage, c->summary);
+	(void)printf("usage: mta-sts-server [-c FILE] %s%s%s\n\n%s\n", c->name, *c->usage ? " " : "", c->usage,
+		     c->summary);
 	if (c->help)
 		(void)printf("\n%s\n", c->help);
 }

@@ -10,10 +10,10 @@
 extern const struct cmd *const args_commands[];
 
 enum args_wish {
-	ARGS_RUN,     /* cmd, with options */
-	ARGS_HELP,    /* about cmd; NULL: about all */
+	ARGS_RUN,  /* cmd, with options */
+	ARGS_HELP, /* about cmd; NULL: about all */
 	ARGS_VERSION,
-	ARGS_WRONG,   /* said on standard error */
+	ARGS_WRONG, /* said on standard error */
 	ARGS_NOMEM,
 };
 
