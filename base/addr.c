@@ -63,7 +63,8 @@ void addr_render(const struct sockaddr *sa, char out[ADDR_TEXT_BYTES])
 {
 	char host[INET6_ADDRSTRLEN] = "?";
 	if (sa->sa_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, host, sizeof host);
+		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, host,
+				sizeof host);
 		(void)snprintf(out, ADDR_TEXT_BYTES, "[%s]:%u", host, addr_port(sa));
 	} else {
 		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, host, sizeof host);

@@ -81,8 +81,9 @@ void clock_render_http(int64_t unix_s, char out[CLOCK_HTTP_BYTES])
 					   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	struct tm tm = utc(unix_s);
 	(void)snprintf(out, CLOCK_HTTP_BYTES, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[(unsigned)tm.tm_wday % 7],
-		       (unsigned)tm.tm_mday % 100, months[(unsigned)tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000,
-		       (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+		       (unsigned)tm.tm_mday % 100, months[(unsigned)tm.tm_mon % 12],
+		       (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+		       (unsigned)tm.tm_sec % 100);
 }
 
 void clock_render_iso(int64_t unix_s, char out[CLOCK_ISO_BYTES])

@@ -34,7 +34,8 @@ static const char *const table_names[DB_TABLE_COUNT] = {
 	[DB_META] = "meta",           [DB_FILES] = "files",       [DB_POLICIES] = "policies",
 	[DB_SPECS] = "specs",         [DB_FILE_OF] = "file_of",   [DB_DOMAINS] = "domains",
 	[DB_BODIES] = "bodies",       [DB_PROBLEMS] = "problems", [DB_PEM_FILES] = "pem_files",
-	[DB_WITHDRAWN] = "withdrawn", [DB_PAIRS] = "pairs",         [DB_NAMES] = "names",       [DB_KEYS] = "keys",
+	[DB_WITHDRAWN] = "withdrawn", [DB_PAIRS] = "pairs",       [DB_NAMES] = "names",
+	[DB_KEYS] = "keys",
 };
 
 struct db {
@@ -224,8 +225,8 @@ int db_clear_stale_readers(struct db *db)
 	return rc ? code_of(rc) : dead;
 }
 
-/* An environment that could not write the last page of a commit (I/O error, full disk) refuses everything from then on with
- * MDB_PANIC, though what is on disk is sound: the state before. A server must outlive that. */
+/* An environment that could not write the last page of a commit (I/O error, full disk) refuses everything from then on
+ * with MDB_PANIC, though what is on disk is sound: the state before. A server must outlive that. */
 static int begin_sound(struct db *db, unsigned flags, MDB_txn **out)
 {
 	int rc = db->env ? mdb_txn_begin(db->env, NULL, flags, out) : MDB_PANIC;

@@ -131,9 +131,9 @@ static bool find_method(struct span s, enum http_method *out)
 		const char *name;
 		enum http_method method;
 	} known[] = {
-		{"GET", HTTP_GET}, {"HEAD", HTTP_HEAD},
-		{"POST", HTTP_OTHER_KNOWN}, {"PUT", HTTP_OTHER_KNOWN}, {"DELETE", HTTP_OTHER_KNOWN},
-		{"OPTIONS", HTTP_OTHER_KNOWN}, {"TRACE", HTTP_OTHER_KNOWN}, {"PATCH", HTTP_OTHER_KNOWN},
+		{"GET", HTTP_GET},           {"HEAD", HTTP_HEAD},          {"POST", HTTP_OTHER_KNOWN},
+		{"PUT", HTTP_OTHER_KNOWN},   {"DELETE", HTTP_OTHER_KNOWN}, {"OPTIONS", HTTP_OTHER_KNOWN},
+		{"TRACE", HTTP_OTHER_KNOWN}, {"PATCH", HTTP_OTHER_KNOWN},
 	};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
 		if (span_is(s, span_of(known[i].name))) {
@@ -378,14 +378,13 @@ size_t http_render_head(const struct http_response *r, char *out, size_t cap)
 	char cache[48] = "";
 	clock_render_http(r->date_unix_s, date);
 	if (r->cache_max_age_s)
-		(void)snprintf(cache, sizeof cache, "Cache-Control: max-age=%" PRIu32 "\r\n",
-			       r->cache_max_age_s);
+		(void)snprintf(cache, sizeof cache, "Cache-Control: max-age=%" PRIu32 "\r\n", r->cache_max_age_s);
 	int n = snprintf(out, cap,
 			 "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s%s%s"
 			 "Connection: close\r\n\r\n",
-			 r->status, http_reason(r->status), date,
-			 r->content_type ? r->content_type : "text/plain", r->content_len, cache,
-			 r->allow ? "Allow: " : "", r->allow ? r->allow : "", r->allow ? "\r\n" : "");
+			 r->status, http_reason(r->status), date, r->content_type ? r->content_type : "text/plain",
+			 r->content_len, cache, r->allow ? "Allow: " : "", r->allow ? r->allow : "",
+			 r->allow ? "\r\n" : "");
 	assert(n > 0 && (size_t)n < cap);
 	return (size_t)n;
 }

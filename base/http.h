@@ -34,7 +34,7 @@ struct http_request {
 	struct span path;        /* starts with '/', with any query; or "*", for OPTIONS only */
 	struct span host;        /* without port, else as sent; empty only for HTTP/1.0 without Host */
 	size_t head_len;
-	int status;              /* HTTP_BAD: 400, 414, 431, 501 or 505 */
+	int status; /* HTTP_BAD: 400, 414, 431, 501 or 505 */
 };
 
 /* http_parse_request: a request head out of in[0..len).

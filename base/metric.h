@@ -17,7 +17,8 @@ struct err;
 #define METRIC_TABLE(X) \
 	X(M_CONNECTIONS, "connections_total", c, "Connections accepted") \
 	X(M_CONNECTIONS_OPEN, "connections_open", g, "Connections open now") \
-	X(M_ACCEPT_FAILURES, "accept_failures_total", c, "Times that accepting paused for want of descriptors or memory") \
+	X(M_ACCEPT_FAILURES, "accept_failures_total", c, \
+	  "Times that accepting paused for want of descriptors or memory") \
 	X(M_HANDSHAKES, "handshakes_total", c, "TLS handshakes completed") \
 	X(M_RESPONSES_200, "responses_total{code=\"200\"}", c, "Responses sent") \
 	X(M_RESPONSES_400, "responses_total{code=\"400\"}", c, "Responses sent") \
@@ -38,15 +39,18 @@ struct err;
 	X(M_CLOSE_UNKNOWN_NAME, "close_reason_total{reason=\"unknown_name\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_NO_CERTIFICATE, "close_reason_total{reason=\"no_certificate\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_TLS, "close_reason_total{reason=\"tls\"}", c, "Connections closed, by reason") \
-	X(M_CLOSE_HANDSHAKE_TIMEOUT, "close_reason_total{reason=\"handshake_timeout\"}", c, "Connections closed, by reason") \
-	X(M_CLOSE_REQUEST_TIMEOUT, "close_reason_total{reason=\"request_timeout\"}", c, "Connections closed, by reason") \
+	X(M_CLOSE_HANDSHAKE_TIMEOUT, "close_reason_total{reason=\"handshake_timeout\"}", c, \
+	  "Connections closed, by reason") \
+	X(M_CLOSE_REQUEST_TIMEOUT, "close_reason_total{reason=\"request_timeout\"}", c, \
+	  "Connections closed, by reason") \
 	X(M_CLOSE_WRITE_TIMEOUT, "close_reason_total{reason=\"write_timeout\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_IO, "close_reason_total{reason=\"io\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_NOMEM, "close_reason_total{reason=\"nomem\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_STORE, "close_reason_total{reason=\"store\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_CROWDED, "close_reason_total{reason=\"crowded\"}", c, "Connections closed, by reason") \
 	X(M_CLOSE_CLIENT_LIMIT, "close_reason_total{reason=\"client_limit\"}", c, "Connections closed, by reason") \
-	X(M_CLOSE_HANDSHAKE_LIMIT, "close_reason_total{reason=\"handshake_limit\"}", c, "Connections closed, by reason") \
+	X(M_CLOSE_HANDSHAKE_LIMIT, "close_reason_total{reason=\"handshake_limit\"}", c, \
+	  "Connections closed, by reason") \
 	X(M_CLOSE_STOPPING, "close_reason_total{reason=\"stopping\"}", c, "Connections closed, by reason") \
 	X(M_STORE_ERRORS, "store_read_errors_total", c, "Reads of the store that failed") \
 	X(M_RELOADS, "reloads_total", c, "Reloads committed") \
@@ -54,16 +58,18 @@ struct err;
 	X(M_WORKER_RESTARTS, "worker_restarts_total", c, "Workers started again after they died") \
 	X(M_DOMAINS, "domains", g, "Domains served or waiting for a certificate") \
 	X(M_DOMAINS_WITHDRAWN, "domains_withdrawn", g, "Removed domains still answered with mode none") \
-	X(M_DOMAINS_WITHHELD, "domains_without_valid_certificate", g, "Domains without a certificate that is valid now") \
+	X(M_DOMAINS_WITHHELD, "domains_without_valid_certificate", g, \
+	  "Domains without a certificate that is valid now") \
 	X(M_PROBLEMS, "config_errors", g, "Errors in the configuration right now") \
 	X(M_PAIRS, "certificates", g, "Certificates in the store") \
-	X(M_CERT_MIN_NOT_AFTER, "certificate_not_after_min_seconds", g, "Earliest expiry among certificates in use, Unix time")
+	X(M_CERT_MIN_NOT_AFTER, "certificate_not_after_min_seconds", g, \
+	  "Earliest expiry among certificates in use, Unix time")
 
 enum metric {
 #define X(id, name, kind, help) id,
 	METRIC_TABLE(X)
 #undef X
-	METRIC_COUNT
+		METRIC_COUNT
 };
 
 enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_SERVING, WORKER_STOPPING };
@@ -76,13 +82,13 @@ enum {
 struct metric_slot {
 	uint64_t value[METRIC_COUNT];
 	uint64_t pid;
-	uint64_t state;          /* enum worker_state; set by the worker itself, cleared by the keeper when it died */
+	uint64_t state; /* enum worker_state; set by the worker itself, cleared by the keeper when it died */
 	int64_t started_unix_s;
 };
 
 struct metric_page {
 	uint64_t magic;
-	uint64_t slot_count;  /* the keeper's and the workers' */
+	uint64_t slot_count; /* the keeper's and the workers' */
 	struct metric_slot slot[METRIC_SLOTS_MAX];
 };
 

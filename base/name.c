@@ -84,7 +84,8 @@ static int fold_ascii(struct span in, struct name *out, struct span whole, struc
 	if (in.len == 0)
 		return err_set(err, ERR_PARSE, "%s is no host name", QUOTE(whole));
 	if (in.len > NAME_MAX_BYTES)
-		return err_set(err, ERR_RANGE, "the name has %zu bytes, at most %d are allowed", in.len, NAME_MAX_BYTES);
+		return err_set(err, ERR_RANGE, "the name has %zu bytes, at most %d are allowed", in.len,
+			       NAME_MAX_BYTES);
 	for (size_t i = 0; i < in.len; i++) {
 		char c = in.p[i];
 		bool is_upper = c >= 'A' && c <= 'Z';
@@ -117,7 +118,8 @@ static int fold_unicode(struct span in, struct name *out, struct err *err)
 	uint8_t *alabels = NULL;
 	int rc = idn2_lookup_u8((const uint8_t *)text, &alabels, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (rc != IDN2_OK)
-		return err_set(err, code_of_idn(rc), "%s cannot be written as A-labels: %s", QUOTE(in), idn2_strerror(rc));
+		return err_set(err, code_of_idn(rc), "%s cannot be written as A-labels: %s", QUOTE(in),
+			       idn2_strerror(rc));
 	rc = fold_ascii(span_of((const char *)alabels), out, in, err);
 	idn2_free(alabels);
 	return rc;
@@ -142,8 +144,7 @@ int name_parse_mx(struct span in, struct name *out, struct err *err)
 	bool is_wildcard = in.len >= 2 && in.p[0] == '*' && in.p[1] == '.';
 	if (!is_wildcard) {
 		if (memchr(in.p ? in.p : "", '*', in.len))
-			return err_set(err, ERR_PARSE, "%s: a wildcard is \"*.\" in front of a whole name",
-				       QUOTE(in));
+			return err_set(err, ERR_PARSE, "%s: a wildcard is \"*.\" in front of a whole name", QUOTE(in));
 		return name_parse(in, out, err);
 	}
 	struct name rest;
@@ -167,7 +168,8 @@ bool name_matches_mx(struct span pattern, struct span host)
 	if (pattern.len < 2 || pattern.p[0] != '*')
 		return span_is(pattern, host);
 	/* RFC 8461 4.1: the wildcard is one whole left-most label */
-	return host.len > 0 && host.p[0] != '.' && span_is((struct span){pattern.p + 2, pattern.len - 2}, name_parent(host));
+	return host.len > 0 && host.p[0] != '.' &&
+	       span_is((struct span){pattern.p + 2, pattern.len - 2}, name_parent(host));
 }
 
 size_t name_label_count(struct span name)

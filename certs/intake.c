@@ -21,7 +21,7 @@ struct visit {
 	const char *path;
 	struct pem_file file;
 	struct buf row;
-	size_t good_count; /* pairs valid now that it holds */
+	size_t good_count;    /* pairs valid now that it holds */
 	bool is_expired;      /* a pair in it is */
 	size_t carried_count; /* pairs that it held before, and has no better ones for */
 };
@@ -222,7 +222,8 @@ static int tell_of_relapse(struct visit *v, struct err *err)
 {
 	if (!v->is_expired || v->carried_count == 0)
 		return 0;
-	return add_text(v, true, "the certificate in it has expired; the one that it held before goes on being served", err);
+	return add_text(v, true, "the certificate in it has expired; the one that it held before goes on being served",
+			err);
 }
 
 static int store_row(struct visit *v, struct err *err)

@@ -38,7 +38,7 @@ static int describe(const mbedtls_pk_context *key, struct pkey *out)
 	unsigned char der[DER_MAX_BYTES];
 	int n = mbedtls_pk_write_key_der(key, der, sizeof der);
 	if (n < 0)
-		return n; /* not by input: what was parsed can be written */
+		return n;               /* not by input: what was parsed can be written */
 	buf_init(&out->der, (size_t)n); /* in one piece: growing would leave a copy behind */
 	/* the library writes at the buffer's end */
 	int rc = buf_add(&out->der, der + sizeof der - n, (size_t)n) ? MBEDTLS_ERR_PK_ALLOC_FAILED : 0;

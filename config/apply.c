@@ -6,10 +6,10 @@
 #include "domains.h"
 #include "known.h"
 #include "merge.h"
-#include "rows.h"
-#include "trouble.h"
 #include "outcome.h"
+#include "rows.h"
 #include "settings_table.h"
+#include "trouble.h"
 
 #include <stdlib.h>
 
@@ -17,7 +17,8 @@ enum { META_MAX_BYTES = 1 << 20, FRESH_WARNINGS_MAX = 100 };
 
 static const struct span settings_key = {"settings", 8}, defaults_key = {"defaults", 8}, patterns_key = {"includes", 8};
 
-/* --- what the main file says for all domains -------------------------------------------------------------------------- */
+/* --- what the main file says for all domains
+ * -------------------------------------------------------------------------- */
 
 int apply_find_settings(struct db_txn *txn, struct span *out)
 {
@@ -140,7 +141,8 @@ int apply_read(struct db *store, const char *main_path, struct load *out, struct
 	db_end(txn); /* reading files may take long */
 	if (rc == 0)
 		rc = load_run(out, main_path, is_known, &known, &patterns, err);
-	if (rc == 0 && out->lost.count && !out->files[0].is_read) { /* what is lost is said where the main file names it */
+	if (rc == 0 && out->lost.count &&
+	    !out->files[0].is_read) { /* what is lost is said where the main file names it */
 		load_deinit(out);
 		known_find(&known, main_path)->is_unfinished = true;
 		rc = load_run(out, main_path, is_known, &known, &patterns, err);
@@ -150,7 +152,8 @@ int apply_read(struct db *store, const char *main_path, struct load *out, struct
 	return rc;
 }
 
-/* --- one run ------------------------------------------------------------------------------------------------------------ */
+/* --- one run
+ * ------------------------------------------------------------------------------------------------------------ */
 
 struct apply {
 	struct db_txn *txn;
@@ -252,7 +255,8 @@ static int load_in_force(struct apply *a, struct err *err)
 	return rc ? err_set(err, rc, "store: the settings cannot be read") : 0;
 }
 
-/* --- one domain ----------------------------------------------------------------------------------------------------------- */
+/* --- one domain
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* The named policy into policy_stored; kept from domain to domain, since neighbours tend to share it. */
 static int find_policy(struct apply *a, struct span name, struct err *err)
@@ -276,7 +280,8 @@ static int find_policy(struct apply *a, struct span name, struct err *err)
 	return 0;
 }
 
-static int judge(struct apply *a, struct span domain, const struct spec *spec, const struct domain_row *row, struct err *err)
+static int judge(struct apply *a, struct span domain, const struct spec *spec, const struct domain_row *row,
+		 struct err *err)
 {
 	struct spec policy;
 	struct outcome_input in = {
@@ -389,7 +394,8 @@ static int update_dirty(struct apply *a, struct err *err)
 	return rc;
 }
 
-/* --- all of it --------------------------------------------------------------------------------------------------------------- */
+/* --- all of it
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static int store_files(struct apply *a, struct err *err)
 {

@@ -17,14 +17,14 @@ struct db_txn;
 struct err;
 
 struct apply_result {
-	bool is_committed;           /* false: nothing differed, nothing was written */
-	size_t domain_count;         /* rows now, withdrawn ones included */
-	size_t changed_count;        /* rows that were written */
-	size_t withdrawn_count;      /* domains that were withdrawn just now */
-	size_t withdrawn_total;      /* … and all that are */
-	size_t error_count;          /* problems in force */
-	uint64_t retry_ms;           /* not 0: something was put off; come again after this time */
-	struct problem_list fresh;   /* errors that were not there before, and warnings about changes just made */
+	bool is_committed;         /* false: nothing differed, nothing was written */
+	size_t domain_count;       /* rows now, withdrawn ones included */
+	size_t changed_count;      /* rows that were written */
+	size_t withdrawn_count;    /* domains that were withdrawn just now */
+	size_t withdrawn_total;    /* … and all that are */
+	size_t error_count;        /* problems in force */
+	uint64_t retry_ms;         /* not 0: something was put off; come again after this time */
+	struct problem_list fresh; /* errors that were not there before, and warnings about changes just made */
 };
 
 /* apply_run: all of it. A file that was rewritten in place and lost something (domains, bytes, its last line end, its
@@ -36,8 +36,8 @@ int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct ap
 
 void apply_result_deinit(struct apply_result *r); /* accepts a zeroed one */
 
-/* apply_read: load_run for a server: only files that differ from what the store was made from are read, and what cannot be
- * told from a broken main file comes from the store. The same returns as load_run. */
+/* apply_read: load_run for a server: only files that differ from what the store was made from are read, and what cannot
+ * be told from a broken main file comes from the store. The same returns as load_run. */
 int apply_read(struct db *store, const char *main_path, struct load *out, struct err *err);
 
 /* apply_load_settings: the last good server settings. ERR_NOENT when there are none. settings_deinit them. */

@@ -13,7 +13,8 @@ static struct span key_of(const uint8_t digest[SHA256_BYTES])
 	return (struct span){(const char *)digest, SHA256_BYTES};
 }
 
-static int store(struct db_txn *txn, const uint8_t digest[SHA256_BYTES], uint64_t count, struct span body, struct err *err)
+static int store(struct db_txn *txn, const uint8_t digest[SHA256_BYTES], uint64_t count, struct span body,
+		 struct err *err)
 {
 	struct buf value;
 	buf_init(&value, HEAD_BYTES + 2 * POLICY_BODY_MAX_BYTES);

@@ -33,8 +33,8 @@ static enum spec_origin level_of(const struct check *c, unsigned keys)
 
 /* Reports at that level's place, without naming the domain unless it is the domain's own: so it is told once. */
 __attribute__((format(printf, 6, 7))) static void report(const struct check *c, enum problem_severity severity,
-							  const char *code, unsigned keys, const char *hint,
-							  const char *fmt, ...)
+							 const char *code, unsigned keys, const char *hint,
+							 const char *fmt, ...)
 {
 	char text[PROBLEM_TEXT_BYTES];
 	va_list ap;
@@ -82,7 +82,8 @@ static bool check_required(const struct check *c)
 	bool is_good = true;
 	char name[NAME_MAX_BYTES + 16];
 	if (!spec_has(v, SPEC_MODE)) {
-		report(c, PROBLEM_ERROR, "E01", 0, "begin with `mode: testing`", "%.*s has no mode", SPAN_ARG(c->domain));
+		report(c, PROBLEM_ERROR, "E01", 0, "begin with `mode: testing`", "%.*s has no mode",
+		       SPAN_ARG(c->domain));
 		is_good = false;
 	}
 	if (!spec_has(v, SPEC_MAX_AGE)) {
@@ -92,8 +93,8 @@ static bool check_required(const struct check *c)
 	}
 	if (is_good && v->mx.len == 0 && v->mode != POLICY_NONE) {
 		unsigned keys = spec_has(v, SPEC_MX) ? BIT(SPEC_MX) | BIT(SPEC_MODE) : 0;
-		report(c, PROBLEM_ERROR, "E03", keys, "list the MX hosts of the domain",
-		       "%s: mode %s without any mx", who(c, keys, name), policy_mode_name(v->mode));
+		report(c, PROBLEM_ERROR, "E03", keys, "list the MX hosts of the domain", "%s: mode %s without any mx",
+		       who(c, keys, name), policy_mode_name(v->mode));
 		is_good = false;
 	}
 	return is_good;
@@ -105,14 +106,14 @@ static void warn_max_age(const struct check *c)
 	unsigned keys = BIT(SPEC_MODE) | BIT(SPEC_MAX_AGE);
 	char name[NAME_MAX_BYTES + 16];
 	if (v->max_age_s == 0)
-		report(c, PROBLEM_WARNING, "W02", BIT(SPEC_MAX_AGE), "86400 is a day", "%s: some senders reject max_age 0",
-		       who(c, BIT(SPEC_MAX_AGE), name));
+		report(c, PROBLEM_WARNING, "W02", BIT(SPEC_MAX_AGE), "86400 is a day",
+		       "%s: some senders reject max_age 0", who(c, BIT(SPEC_MAX_AGE), name));
 	else if (v->mode == POLICY_ENFORCE && v->max_age_s < ENFORCE_MIN_S)
 		report(c, PROBLEM_WARNING, "W01", keys, "604800 or more: weeks protect, hours do not",
 		       "%s: max_age %" PRIu32 " is short for mode enforce", who(c, keys, name), v->max_age_s);
 	else if (v->mode == POLICY_TESTING && v->max_age_s < TESTING_MIN_S)
-		report(c, PROBLEM_WARNING, "W01", keys, "86400 or more", "%s: max_age %" PRIu32 " is short for mode testing",
-		       who(c, keys, name), v->max_age_s);
+		report(c, PROBLEM_WARNING, "W01", keys, "86400 or more",
+		       "%s: max_age %" PRIu32 " is short for mode testing", who(c, keys, name), v->max_age_s);
 	if (v->max_age_s >= POLICY_MAX_AGE_MAX_S)
 		report(c, PROBLEM_WARNING, "W03", BIT(SPEC_MAX_AGE), "31536000 is a year",
 		       "%s: some senders replace max_age %" PRIu32 " by a day", who(c, BIT(SPEC_MAX_AGE), name),
@@ -144,7 +145,8 @@ static const struct {
 	{"*.l.google.com", "alt1.aspmx.l.google.com", "list \"*.aspmx.l.google.com\" as well"},
 	{"*.googlemail.com", "the hosts below aspmx.l.google.com",
 	 "list aspmx.l.google.com and \"*.aspmx.l.google.com\" as well"},
-	{"*.mx.microsoft", "example-com.h-v1.mx.microsoft", "write the MX host's whole name, or \"*.h-v1.mx.microsoft\""},
+	{"*.mx.microsoft", "example-com.h-v1.mx.microsoft",
+	 "write the MX host's whole name, or \"*.h-v1.mx.microsoft\""},
 	{"mail.protection.outlook.com", "example-com.mail.protection.outlook.com", "\"*.mail.protection.outlook.com\""},
 	{"*.protection.outlook.com", "example-com.mail.protection.outlook.com", "\"*.mail.protection.outlook.com\""},
 	{"*.outlook.com", "example-com.mail.protection.outlook.com", "\"*.mail.protection.outlook.com\""},
@@ -241,8 +243,8 @@ bool check_values(const struct check *c, size_t body_len)
 
 void check_policy_missing(const struct check *c, struct span name)
 {
-	report(c, PROBLEM_ERROR, "E19", BIT(SPEC_POLICY), "define it under `policies`",
-	       "there is no policy %s", LOG_QUOTE(name));
+	report(c, PROBLEM_ERROR, "E19", BIT(SPEC_POLICY), "define it under `policies`", "there is no policy %s",
+	       LOG_QUOTE(name));
 }
 
 /* The first pattern of the old body that the new ones no longer cover; false: none vanished. */

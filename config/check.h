@@ -18,7 +18,7 @@ struct settings;
  * reported once and not once per tenant. */
 struct check_places {
 	const char *domain_file;
-	const char *policy_file;   /* NULL: no policy */
+	const char *policy_file; /* NULL: no policy */
 	uint32_t policy_line, policy_column;
 	struct span policy_name;
 	const char *defaults_file; /* NULL: no defaults */

@@ -25,16 +25,17 @@ struct domain_row {
 	enum domain_state state;
 	enum policy_mode mode;
 	uint32_t max_age_s;
-	uint32_t ttl_s;                    /* of its DNS records */
-	uint8_t body[SHA256_BYTES];        /* key into DB_BODIES */
-	char id[DOMAIN_ID_MAX_BYTES + 1];  /* NUL behind */
-	int64_t changed_unix_s;            /* when the served bytes last changed */
-	int64_t mode_since_unix_s;         /* since when in this mode */
-	int64_t first_unix_s;              /* first publication */
-	int64_t cached_until_unix_s;       /* ledger: until when an earlier enforce or testing policy may be cached; 0: none */
-	int64_t stamp_unix_s;              /* the latest timestamp id that was used; 0: none */
-	uint64_t serial;                   /* the latest serial id that was used; 0: none */
-	struct span tls_rpt;               /* value of the _smtp._tls TXT ("v=TLSRPTv1; rua=…"), empty: no record */
+	uint32_t ttl_s;                   /* of its DNS records */
+	uint8_t body[SHA256_BYTES];       /* key into DB_BODIES */
+	char id[DOMAIN_ID_MAX_BYTES + 1]; /* NUL behind */
+	int64_t changed_unix_s;           /* when the served bytes last changed */
+	int64_t mode_since_unix_s;        /* since when in this mode */
+	int64_t first_unix_s;             /* first publication */
+	int64_t cached_until_unix_s; /* ledger: until when an earlier enforce or testing policy may be cached; 0: none
+				      */
+	int64_t stamp_unix_s;        /* the latest timestamp id that was used; 0: none */
+	uint64_t serial;             /* the latest serial id that was used; 0: none */
+	struct span tls_rpt;         /* value of the _smtp._tls TXT ("v=TLSRPTv1; rua=…"), empty: no record */
 };
 
 /* domains_get: the row of a policy domain (not of its host). 0, ERR_NOENT, ERR_IO. Spans point into the map. */

@@ -12,30 +12,35 @@ const struct key keys_table[] = {
 	 "[\"0.0.0.0:443\", \"[::]:443\"]", true,
 	 "Addresses to answer on. Sockets inherited from systemd (LISTEN_FDS) take precedence.",
 	 offsetof(struct settings, listen)},
-	{"state_dir", KEY_SERVER, KEY_PATH, 0, 0, "/var/lib/mta-sts-server", NULL, KEY_RESTART, "/var/lib/mta-sts-server",
-	 true, "Folder of the store, on a local disk: policies, ids, certificates and keys. Made if it is not there.",
+	{"state_dir", KEY_SERVER, KEY_PATH, 0, 0, "/var/lib/mta-sts-server", NULL, KEY_RESTART,
+	 "/var/lib/mta-sts-server", true,
+	 "Folder of the store, on a local disk: policies, ids, certificates and keys. Made if it is not there.",
 	 offsetof(struct settings, state_dir)},
 	{"workers", KEY_SERVER, KEY_NUMBER, 0, 256, "0", NULL, KEY_RESTART, "0", false,
 	 "Worker processes; 0 means one per CPU.", offsetof(struct settings, workers)},
 	{"user", KEY_SERVER, KEY_WORD, 0, 0, "mta-sts", NULL, KEY_RESTART, "mta-sts", false,
-	 "The user to run as when started as root. The keeper keeps the right to read certificates, the workers keep none.",
+	 "The user to run as when started as root. The keeper keeps the right to read certificates, the workers keep "
+	 "none.",
 	 offsetof(struct settings, user)},
 	{"metrics", KEY_SERVER, KEY_ADDRESS, 0, 0, NULL, NULL, KEY_RESTART, "127.0.0.1:9106", false,
 	 "Address for plain HTTP with Prometheus text at /metrics and health at /healthz. Not set: none.",
 	 offsetof(struct settings, metrics)},
 	{"certs.paths", KEY_SERVER, KEY_PATHS, 0, 0, NULL, NULL, KEY_LIVE,
 	 "[/etc/letsencrypt/live, /etc/mta-sts-server/certs]", true,
-	 "Files or folder trees of PEM files, in whatever layout an ACME client leaves them. Certificate and key are paired by "
+	 "Files or folder trees of PEM files, in whatever layout an ACME client leaves them. Certificate and key are "
+	 "paired by "
 	 "public key; a renewal is picked up at once.",
 	 offsetof(struct settings, cert_paths)},
 	{"dns.ttl", KEY_SERVER, KEY_NUMBER, 1, 2147483647, "300", "seconds", KEY_LIVE, "300", false,
 	 "TTL of the printed records.", offsetof(struct settings, dns_ttl_s)},
 	{"dns.id", KEY_SERVER, KEY_ID_SCHEME, 0, 0, "timestamp", NULL, KEY_LIVE, "timestamp", false,
-	 "How ids are made: timestamp (UTC of the change), serial (a number that grows by one) or digest (of the policy: "
+	 "How ids are made: timestamp (UTC of the change), serial (a number that grows by one) or digest (of the "
+	 "policy: "
 	 "several machines agree without talking to each other).",
 	 offsetof(struct settings, dns_id)},
 	{"dns.tls_rpt", KEY_SERVER, KEY_RUA, 0, 0, NULL, NULL, KEY_LIVE, "[\"mailto:tls-reports@example.com\"]", false,
-	 "Where senders send their TLS reports (RFC 8460), for every domain that has no tls_rpt of its own. Not set: no "
+	 "Where senders send their TLS reports (RFC 8460), for every domain that has no tls_rpt of its own. Not set: "
+	 "no "
 	 "_smtp._tls records.",
 	 offsetof(struct settings, dns_tls_rpt)},
 	{"dns.host", KEY_SERVER, KEY_NAME, 0, 0, NULL, NULL, KEY_LIVE, "policy.example.com", false,
@@ -45,47 +50,55 @@ const struct key keys_table[] = {
 	 "Also print mta-sts.<domain> as A and AAAA records with these addresses.",
 	 offsetof(struct settings, dns_addresses)},
 
-	/* All at their defaults and at their worst, measured: 4096 connections with 16 KiB of an endless ClientHello each take
-	 * 70 MB, 1024 engines with as much of a head another 60 MB: a server of 512 MB has room for both. A silent connection
-	 * takes 0.8 KB. An honest client is gone within a second,
-	 * so that this many serve some thousand of them per second. */
+	/* All at their defaults and at their worst, measured: 4096 connections with 16 KiB of an endless ClientHello
+	 * each take 70 MB, 1024 engines with as much of a head another 60 MB: a server of 512 MB has room for both. A
+	 * silent connection takes 0.8 KB. An honest client is gone within a second, so that this many serve some
+	 * thousand of them per second. */
 	{"limits.connections", KEY_SERVER, KEY_NUMBER, 1, 1000000, "4096", NULL, KEY_LIVE, "4096", false,
-	 "Connections open at once, in all workers together; each gets its share. When there are as many, the newest idle one "
-	 "(half a second old and nothing sent yet) gives way to a new one; where there is none such, one that was answered, a "
+	 "Connections open at once, in all workers together; each gets its share. When there are as many, the newest "
+	 "idle one "
+	 "(half a second old and nothing sent yet) gives way to a new one; where there is none such, one that was "
+	 "answered, a "
 	 "silent one, or the one that has waited longest; never one that is being answered.",
 	 offsetof(struct settings, limits_connections)},
-	/* 256 at a third of a second each are 700 policies per second: more than the largest sender fetches from one address,
-	 * and as many as a core answers. With two workers it takes eight addresses to fill all connections, and even they
-	 * only get what nobody else asks for. */
+	/* 256 at a third of a second each are 700 policies per second: more than the largest sender fetches from one
+	 * address, and as many as a core answers. With two workers it takes eight addresses to fill all connections,
+	 * and even they only get what nobody else asks for. */
 	{"limits.connections_per_client", KEY_SERVER, KEY_NUMBER, 0, 1000000, "256", NULL, KEY_LIVE, "256", false,
-	 "Connections open at once from one IPv4 address or one IPv6 /64 network, in each worker: the kernel spreads a client "
-	 "over all of them. More are closed at once. 0: no limit; for a server behind a proxy or NAT that shows it all clients "
+	 "Connections open at once from one IPv4 address or one IPv6 /64 network, in each worker: the kernel spreads a "
+	 "client "
+	 "over all of them. More are closed at once. 0: no limit; for a server behind a proxy or NAT that shows it all "
+	 "clients "
 	 "under one address.",
 	 offsetof(struct settings, limits_connections_per_client)},
 	{"limits.handshakes", KEY_SERVER, KEY_NUMBER, 1, 1000000, "1024", NULL, KEY_LIVE, "1024", false,
-	 "Connections with a TLS engine (about 40 KB): from the ClientHello to the complete request; in all workers together. "
+	 "Connections with a TLS engine (about 40 KB): from the ClientHello to the complete request; in all workers "
+	 "together. "
 	 "When there are as many, the one that has waited longest gives way.",
 	 offsetof(struct settings, limits_handshakes)},
 	/* about as many handshakes as 30 ms of one core hold */
 	{"limits.accepts_per_turn", KEY_SERVER, KEY_NUMBER, 1, 1024, "64", NULL, KEY_LIVE, "64", false,
 	 "New connections that a worker takes before it looks after those it has.",
 	 offsetof(struct settings, limits_accepts_per_turn)},
-	/* Senders allow 2 to 60 s for everything, most of them 60; a satellite link needs about 3 for a handshake. All four
-	 * together stay below 60. No progress moves a deadline: see server/worker/limits.h. */
-	{"limits.handshake_timeout_ms", KEY_SERVER, KEY_NUMBER, 100, 60000, "10000", "milliseconds", KEY_LIVE, "10000", false,
+	/* Senders allow 2 to 60 s for everything, most of them 60; a satellite link needs about 3 for a handshake. All
+	 * four together stay below 60. No progress moves a deadline: see server/worker/limits.h. */
+	{"limits.handshake_timeout_ms", KEY_SERVER, KEY_NUMBER, 100, 60000, "10000", "milliseconds", KEY_LIVE, "10000",
+	 false,
 	 "From the acceptance of a connection until its TLS handshake is done, however many bytes come meanwhile.",
 	 offsetof(struct settings, limits_handshake_timeout_ms)},
-	{"limits.request_timeout_ms", KEY_SERVER, KEY_NUMBER, 100, 60000, "10000", "milliseconds", KEY_LIVE, "10000", false,
-	 "From there until the request is complete.", offsetof(struct settings, limits_request_timeout_ms)},
-	{"limits.write_timeout_ms", KEY_SERVER, KEY_NUMBER, 100, 60000, "10000", "milliseconds", KEY_LIVE, "10000", false,
-	 "From there until the system has taken all of the answer.", offsetof(struct settings, limits_write_timeout_ms)},
-	/* A few round trips for what a client sends on while it has been answered, so that our closing does not destroy the
-	 * answer: a request of 100 KB is refused after its first 16. */
+	{"limits.request_timeout_ms", KEY_SERVER, KEY_NUMBER, 100, 60000, "10000", "milliseconds", KEY_LIVE, "10000",
+	 false, "From there until the request is complete.", offsetof(struct settings, limits_request_timeout_ms)},
+	{"limits.write_timeout_ms", KEY_SERVER, KEY_NUMBER, 100, 60000, "10000", "milliseconds", KEY_LIVE, "10000",
+	 false, "From there until the system has taken all of the answer.",
+	 offsetof(struct settings, limits_write_timeout_ms)},
+	/* A few round trips for what a client sends on while it has been answered, so that our closing does not destroy
+	 * the answer: a request of 100 KB is refused after its first 16. */
 	{"limits.linger_timeout_ms", KEY_SERVER, KEY_NUMBER, 0, 60000, "2000", "milliseconds", KEY_LIVE, "2000", false,
 	 "From there until the client has closed its side, too.", offsetof(struct settings, limits_linger_timeout_ms)},
 	/* a ClientHello with several post-quantum key shares has 2 to 5 KiB */
 	{"limits.hello_max_bytes", KEY_SERVER, KEY_NUMBER, 1024, 16384, "16384", "bytes", KEY_LIVE, "16384", false,
-	 "Bytes of an incomplete ClientHello that a connection may hold.", offsetof(struct settings, limits_hello_max_bytes)},
+	 "Bytes of an incomplete ClientHello that a connection may hold.",
+	 offsetof(struct settings, limits_hello_max_bytes)},
 	/* RFC 9112 section 3: request lines of 8000 bytes at least */
 	{"limits.head_max_bytes", KEY_SERVER, KEY_NUMBER, 1024, 16384, "16384", "bytes", KEY_LIVE, "16384", false,
 	 "A request line and its header fields; larger ones are refused with 431.",
@@ -105,7 +118,8 @@ const struct key keys_table[] = {
 	 "inherits.",
 	 SPEC_MX},
 	{"id", KEY_POLICY | KEY_DOMAIN, KEY_ID, 0, 0, NULL, NULL, KEY_LIVE, "20260205120000", false,
-	 "Fixes the id by hand: 1 to 32 letters or digits. It must change whenever the policy does; otherwise the change is "
+	 "Fixes the id by hand: 1 to 32 letters or digits. It must change whenever the policy does; otherwise the "
+	 "change is "
 	 "refused (E14).",
 	 SPEC_ID},
 	{"ttl", SPEC_ANY, KEY_NUMBER, 1, 2147483647, NULL, "seconds", KEY_LIVE, "3600", false,

@@ -21,18 +21,18 @@ enum key_scope {
 };
 
 enum key_type {
-	KEY_ADDRESS,      /* one socket address */
+	KEY_ADDRESS, /* one socket address */
 	KEY_ADDRESSES,
-	KEY_PATH,         /* relative to the folder of its file */
+	KEY_PATH, /* relative to the folder of its file */
 	KEY_PATHS,
-	KEY_WORD,         /* a short text without blanks */
+	KEY_WORD, /* a short text without blanks */
 	KEY_NUMBER,
 	KEY_ID_SCHEME,
 	KEY_MODE,
 	KEY_MX,
 	KEY_ID,
 	KEY_RUA,
-	KEY_NAME,         /* a host name */
+	KEY_NAME, /* a host name */
 	KEY_IPS,
 };
 
@@ -40,11 +40,11 @@ enum key_reload { KEY_LIVE, KEY_RESTART };
 
 struct key {
 	const char *path;
-	unsigned scopes;       /* of enum key_scope */
+	unsigned scopes; /* of enum key_scope */
 	enum key_type type;
-	int64_t min, max;      /* KEY_NUMBER */
-	const char *def;       /* built-in default, items of a list side by side; NULL: none */
-	const char *unit;      /* "seconds"; NULL: none */
+	int64_t min, max; /* KEY_NUMBER */
+	const char *def;  /* built-in default, items of a list side by side; NULL: none */
+	const char *unit; /* "seconds"; NULL: none */
 	enum key_reload reload;
 	const char *sample;    /* what the sample file shows */
 	bool is_sample_active; /* shown without a '#' in front */

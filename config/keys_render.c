@@ -3,7 +3,8 @@
 
 #include <inttypes.h>
 
-/* --- the sample file --------------------------------------------------------------------------------------------------- */
+/* --- the sample file
+ * --------------------------------------------------------------------------------------------------- */
 
 enum { WRAP_COLUMNS = 96 };
 
@@ -34,8 +35,10 @@ static void add_sample_key(struct buf *out, const struct key *k, const char *ind
 int keys_render_sample(struct buf *out)
 {
 	const char *section = "";
-	(void)buf_add_text(out, "# mta-sts-server.yaml: a sample. `mta-sts-server check` says what is wrong with yours, the manual page\n"
-				"# mta-sts-server.yaml(5) what each key means. Changes are live as soon as the file is saved.\n");
+	(void)buf_add_text(
+		out, "# mta-sts-server.yaml: a sample. `mta-sts-server check` says what is wrong with yours, the "
+		     "manual page\n"
+		     "# mta-sts-server.yaml(5) what each key means. Changes are live as soon as the file is saved.\n");
 	for (size_t i = 0; i < keys_count; i++) {
 		const struct key *k = &keys_table[i];
 		if (!(k->scopes & KEY_SERVER))
@@ -48,31 +51,32 @@ int keys_render_sample(struct buf *out)
 		section = dot ? k->path : "";
 		add_sample_key(out, k, dot ? "  " : "", dot ? dot + 1 : k->path);
 	}
-	return buf_add_text(
-		out,
-		"\n# For every domain that does not say otherwise. Begin in mode testing: senders report, mail is not touched.\n"
-		"defaults:\n"
-		"  mode: testing\n"
-		"  max_age: 86400\n"
-		"\n# Named policies, shared by many domains.\n"
-		"policies:\n"
-		"  standard:\n"
-		"    mode: enforce\n"
-		"    max_age: 604800\n"
-		"    mx: [mx1.example.com, mx2.example.com, \"*.mx.example.com\"]\n"
-		"\n# The mail domains. A name alone takes a policy; own keys win over it; what is still missing comes from\n"
-		"# defaults. Domain keys: policy mode max_age mx id ttl tls_rpt cert.\n"
-		"domains:\n"
-		"  example.com: standard\n"
-		"  example.net:\n"
-		"    policy: standard\n"
-		"    mode: testing\n"
-		"  example.org: {mode: enforce, max_age: 1209600, mx: [mail.example.org]}\n"
-		"\n# More files with `policies` and `domains`, relative to this one.\n"
-		"#include: [domains.d/*.yaml]\n");
+	return buf_add_text(out, "\n# For every domain that does not say otherwise. Begin in mode testing: senders "
+				 "report, mail is not touched.\n"
+				 "defaults:\n"
+				 "  mode: testing\n"
+				 "  max_age: 86400\n"
+				 "\n# Named policies, shared by many domains.\n"
+				 "policies:\n"
+				 "  standard:\n"
+				 "    mode: enforce\n"
+				 "    max_age: 604800\n"
+				 "    mx: [mx1.example.com, mx2.example.com, \"*.mx.example.com\"]\n"
+				 "\n# The mail domains. A name alone takes a policy; own keys win over it; what is "
+				 "still missing comes from\n"
+				 "# defaults. Domain keys: policy mode max_age mx id ttl tls_rpt cert.\n"
+				 "domains:\n"
+				 "  example.com: standard\n"
+				 "  example.net:\n"
+				 "    policy: standard\n"
+				 "    mode: testing\n"
+				 "  example.org: {mode: enforce, max_age: 1209600, mx: [mail.example.org]}\n"
+				 "\n# More files with `policies` and `domains`, relative to this one.\n"
+				 "#include: [domains.d/*.yaml]\n");
 }
 
-/* --- the manual ----------------------------------------------------------------------------------------------------------- */
+/* --- the manual
+ * ----------------------------------------------------------------------------------------------------------- */
 
 enum { MANUAL_COLUMNS = 72 }; /* room for escapes */
 
@@ -135,8 +139,8 @@ static void add_manual_key(struct buf *out, const struct key *k)
 		(void)buf_add_text(out, ".\n");
 	}
 	if (k->type == KEY_NUMBER)
-		(void)buf_printf(out, "A number from %" PRId64 " to %" PRId64 "%s%s.\n", k->min, k->max, k->unit ? ", in " : "",
-				 k->unit ? k->unit : "");
+		(void)buf_printf(out, "A number from %" PRId64 " to %" PRId64 "%s%s.\n", k->min, k->max,
+				 k->unit ? ", in " : "", k->unit ? k->unit : "");
 	if (k->def) {
 		(void)buf_add_text(out, "Default: ");
 		add_escaped(out, span_of(k->def));

@@ -16,7 +16,7 @@ struct known_file {
 	uint32_t no;
 	bool is_unfinished; /* to be read again at the next reload, changed or not */
 	struct file_id id;
-	bool is_listed;     /* the caller's mark */
+	bool is_listed; /* the caller's mark */
 };
 
 struct known {

@@ -3,8 +3,8 @@
 #include "../base/db.h"
 #include "../base/err.h"
 
-#include <fnmatch.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,7 +130,8 @@ static void report(struct walk *w, const struct include *at, const char *text, c
 	problem_add(&s->problems, &p, (struct span){NULL, 0});
 }
 
-static int lose_pattern(struct walk *w, const char *pattern, const struct include *at, const char *text, const char *hint)
+static int lose_pattern(struct walk *w, const char *pattern, const struct include *at, const char *text,
+			const char *hint)
 {
 	report(w, at, text, hint);
 	return text_list_add(&w->out->lost, span_of(pattern));
@@ -140,8 +141,8 @@ static bool is_folder(struct span dir)
 {
 	char path[4096];
 	struct stat st;
-	return dir.len < sizeof path && snprintf(path, sizeof path, "%.*s", SPAN_ARG(dir)) > 0 && stat(path, &st) == 0 &&
-	       S_ISDIR(st.st_mode);
+	return dir.len < sizeof path && snprintf(path, sizeof path, "%.*s", SPAN_ARG(dir)) > 0 &&
+	       stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* One file that a pattern matched. */
@@ -176,7 +177,8 @@ static int follow(struct walk *w, const char *pattern, const struct include *at,
 		rc = err_set(err, ERR_NOMEM, "out of memory");
 	} else if (glob_rc == GLOB_ABORTED) {
 		(void)snprintf(text, sizeof text, "include: folder %.*s cannot be read", SPAN_ARG(dir));
-		rc = lose_pattern(w, pattern, at, text, "make it, let the server's user read it, or take the include out");
+		rc = lose_pattern(w, pattern, at, text,
+				  "make it, let the server's user read it, or take the include out");
 	} else if (glob_rc == GLOB_NOMATCH && !strpbrk(pattern, "*?[")) {
 		(void)snprintf(text, sizeof text, "include: there is no file %.500s", pattern);
 		rc = lose_pattern(w, pattern, at, text, NULL);
@@ -187,7 +189,8 @@ static int follow(struct walk *w, const char *pattern, const struct include *at,
 	return rc;
 }
 
-/* Are the includes those of the main file that was just read? Without a past they are, as far as they can be made out. */
+/* Are the includes those of the main file that was just read? Without a past they are, as far as they can be made out.
+ */
 static bool is_main_usable(const struct walk *w)
 {
 	const struct load_file *f = w->out->count ? &w->out->files[0] : NULL;

@@ -1,4 +1,5 @@
-/* load: the main file and everything it includes, read from disk. Which files there are; what is in them is source.c's. */
+/* load: the main file and everything it includes, read from disk. Which files there are; what is in them is source.c's.
+ */
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
 
@@ -14,7 +15,7 @@ struct load_file {
 	char *path;
 	struct file_id id;
 	bool is_main;
-	bool is_read;         /* false: known already (see load_is_known_fn), source is empty */
+	bool is_read; /* false: known already (see load_is_known_fn), source is empty */
 	struct source source;
 };
 
@@ -35,7 +36,8 @@ typedef bool load_is_known_fn(void *ctx, const char *path, const struct file_id 
  * is_known       NULL: read everything
  * old_patterns   includes to follow when the main file is unchanged or broken; NULL: none
  * out            load_deinit it whatever is returned. A file that cannot be read is there with a broken source
- * returns        0, ERR_NOENT (no main file; everything else is filled in), ERR_NOMEM, ERR_IO, ERR_RANGE (its path is too long) */
+ * returns        0, ERR_NOENT (no main file; everything else is filled in), ERR_NOMEM, ERR_IO, ERR_RANGE (its path is
+ * too long) */
 int load_run(struct load *out, const char *path, load_is_known_fn *is_known, void *ctx,
 	     const struct text_list *old_patterns, struct err *err);
 

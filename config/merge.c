@@ -18,7 +18,8 @@ enum {
 
 static const uint32_t nobody = UINT32_MAX; /* the number of no file: the owner of orphans, during a merge */
 
-/* --- stored forms ---------------------------------------------------------------------------------------------------- */
+/* --- stored forms ----------------------------------------------------------------------------------------------------
+ */
 
 static int get_numbered(struct db_txn *txn, enum db_table table, struct span key, uint32_t *out_file_no,
 			struct span *out_stored)
@@ -74,7 +75,8 @@ static int mark(struct buf *names, struct span name, struct err *err)
 	return pack_add(names, name) ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
-/* --- what a file lost -------------------------------------------------------------------------------------------------- */
+/* --- what a file lost
+ * -------------------------------------------------------------------------------------------------- */
 
 /* Names of a file's domains or policies in their order, beside the list of those that it has now. */
 struct lost_walk {
@@ -186,7 +188,8 @@ static int bury_orphans(struct merge *m, enum db_table table, struct err *err)
 	return rc;
 }
 
-/* --- putting off ------------------------------------------------------------------------------------------------------- */
+/* --- putting off
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* Was the file rewritten in place, a moment ago? Then somebody may still be writing. */
 static bool is_hot(const struct load_file *f, const struct known_file *old, int64_t now_ns)
@@ -196,7 +199,8 @@ static bool is_hot(const struct load_file *f, const struct known_file *old, int6
 	       quiet_ms < MERGE_SETTLE_MS && quiet_ms > -MERGE_SETTLE_MS;
 }
 
-static int has_less(struct merge *m, const struct load_file *f, const struct known_file *old, bool *out, struct err *err)
+static int has_less(struct merge *m, const struct load_file *f, const struct known_file *old, bool *out,
+		    struct err *err)
 {
 	*out = f->source.is_broken || !f->source.has_last_line_end || f->id.size < old->id.size;
 	return *out ? 0 : has_lost_domain(m, old->no, &f->source.domains, out, err);
@@ -270,7 +274,8 @@ void merge_end(struct merge *m)
 	*m = (struct merge){0};
 }
 
-/* --- merging ------------------------------------------------------------------------------------------------------------- */
+/* --- merging
+ * ------------------------------------------------------------------------------------------------------------- */
 
 bool merge_has_changed_policies(const struct merge *m)
 {
@@ -368,8 +373,8 @@ static int remove_file(struct merge *m, const struct known_file *k, struct err *
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
-/* Files that were there and are not any more: their domains are gone, too. Never the main file's, never because a folder
- * could not be read, and never while the list of includes may be half written. */
+/* Files that were there and are not any more: their domains are gone, too. Never the main file's, never because a
+ * folder could not be read, and never while the list of includes may be half written. */
 static int remove_files(struct merge *m, struct err *err)
 {
 	bool has_main = m->load->count && m->load->files[0].is_main && !m->is_put_off[0];
@@ -414,7 +419,8 @@ int merge_files(struct merge *m, struct err *err)
 	return rc ? rc : bury_orphans(m, DB_SPECS, err);
 }
 
-/* --- walks --------------------------------------------------------------------------------------------------------------- */
+/* --- walks
+ * --------------------------------------------------------------------------------------------------------------- */
 
 int merge_each_dirty(struct merge *m, merge_domain_fn *fn, void *ctx, struct err *err)
 {

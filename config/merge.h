@@ -22,13 +22,13 @@ struct merge {
 	struct db_txn *txn;
 	struct known *known;
 	struct load *load;
-	bool *is_put_off;        /* per file of load */
-	bool *has_conflict;      /* per file of load: it wants a name that another file has */
-	uint64_t retry_ms;       /* not 0: something was put off */
-	struct buf dirty;        /* domains whose spec came, went or changed: packed names (spec.h) */
-	struct buf policies;     /* named policies that came, went or changed: packed names */
+	bool *is_put_off;    /* per file of load */
+	bool *has_conflict;  /* per file of load: it wants a name that another file has */
+	uint64_t retry_ms;   /* not 0: something was put off */
+	struct buf dirty;    /* domains whose spec came, went or changed: packed names (spec.h) */
+	struct buf policies; /* named policies that came, went or changed: packed names */
 	struct buf orphan_domains, orphan_policies; /* whose file lost them: packed names */
-	bool is_changed;         /* something was written */
+	bool is_changed;                            /* something was written */
 };
 
 /* merge_begin: decides which files are put off (see apply.h) and numbers new ones. now_ns: clock_file_ns. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for one that is too large, so that the message can say how large: packed mx have at most POLICY_BODY_MAX_BYTES, and
- * of two bytes, "a", a line of seven is made. */
+/* Room for one that is too large, so that the message can say how large: packed mx have at most POLICY_BODY_MAX_BYTES,
+ * and of two bytes, "a", a line of seven is made. */
 enum { BODY_MAX_BYTES = 4 * POLICY_BODY_MAX_BYTES };
 
 void outcome_init(struct outcome *v)

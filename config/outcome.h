@@ -18,13 +18,13 @@ struct settings;
 struct outcome_input {
 	struct span domain;
 	const struct spec *spec, *defaults;
-	const struct spec *policy;         /* NULL: the domain has none, or it is nowhere: */
+	const struct spec *policy; /* NULL: the domain has none, or it is nowhere: */
 	bool is_policy_missing;
 	const struct settings *settings;
 	struct check_places places;
-	bool wants_advice;                 /* warnings about values, too: for people, and slow with long lists of mx */
-	bool has_history;                  /* row and old_body say what was published: */
-	const struct domain_row *row;      /* NULL: nothing ever was */
+	bool wants_advice;            /* warnings about values, too: for people, and slow with long lists of mx */
+	bool has_history;             /* row and old_body say what was published: */
+	const struct domain_row *row; /* NULL: nothing ever was */
 	struct span old_body;
 	int64_t now_unix_s;
 };

@@ -14,10 +14,10 @@ struct buf;
 enum policy_mode { POLICY_NONE, POLICY_TESTING, POLICY_ENFORCE };
 
 enum {
-	POLICY_MAX_AGE_MAX_S = 31557600,     /* RFC 8461 3.2 */
-	POLICY_BODY_MAX_BYTES = 64000,       /* two senders stop there, not at 65536 */
-	POLICY_BODY_WARN_BYTES = 10240,      /* one sender reads no further */
-	POLICY_WITHDRAWN_MAX_AGE_S = 86400,  /* RFC 8461 8.3 */
+	POLICY_MAX_AGE_MAX_S = 31557600,    /* RFC 8461 3.2 */
+	POLICY_BODY_MAX_BYTES = 64000,      /* two senders stop there, not at 65536 */
+	POLICY_BODY_WARN_BYTES = 10240,     /* one sender reads no further */
+	POLICY_WITHDRAWN_MAX_AGE_S = 86400, /* RFC 8461 8.3 */
 };
 
 struct policy {
@@ -36,7 +36,6 @@ const char *policy_mode_name(enum policy_mode m); /* "none", "testing", "enforce
 
 /* policy_parse_mode: exact lower-case words only. Returns 0 or ERR_PARSE. */
 int policy_parse_mode(struct span text, enum policy_mode *out);
-
 
 /* policy_next_mx: the next "mx" value of a body that policy_render made; for a withdrawn domain it is all that is left.
  * *pos starts at 0; the span points into body. Returns 0 or ERR_NOENT at the end. */

@@ -63,7 +63,8 @@ static void add_host(struct record_set *s, struct span domain, uint32_t ttl_s, c
 	}
 	for (size_t i = 0; i < settings->dns_addresses.count && i < RECORD_ADDRESSES_MAX; i++) {
 		const char *address = settings->dns_addresses.items[i];
-		add(s, domain, "mta-sts", strchr(address, ':') ? RECORD_AAAA : RECORD_A, ttl_s, span_of(address), "", state);
+		add(s, domain, "mta-sts", strchr(address, ':') ? RECORD_AAAA : RECORD_A, ttl_s, span_of(address), "",
+		    state);
 	}
 }
 

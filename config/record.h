@@ -25,7 +25,7 @@ struct record {
 	struct span name;   /* owner, with its final dot */
 	enum record_type type;
 	uint32_t ttl_s;
-	struct span data;   /* bare: no quotes; a name with its final dot */
+	struct span data; /* bare: no quotes; a name with its final dot */
 	enum record_state state;
 };
 
@@ -41,8 +41,8 @@ struct record_set {
 void record_set_init(struct record_set *s);
 void record_set_deinit(struct record_set *s);
 
-/* record_make: replaces what s holds. row, domain and settings must outlive s. state is that of the _mta-sts record; host and
- * report records can always be published. 0, ERR_NOMEM, ERR_RANGE. */
+/* record_make: replaces what s holds. row, domain and settings must outlive s. state is that of the _mta-sts record;
+ * host and report records can always be published. 0, ERR_NOMEM, ERR_RANGE. */
 int record_make(struct record_set *s, struct span domain, const struct domain_row *row, const struct settings *settings,
 		enum record_state state);
 

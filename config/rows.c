@@ -6,8 +6,8 @@
 #include "bodies.h"
 #include "domains.h"
 #include "ids.h"
-#include "spec.h"
 #include "outcome.h"
+#include "spec.h"
 
 #include <stdlib.h>
 
@@ -50,7 +50,8 @@ static int put_row(struct db_txn *txn, struct span domain, const struct domain_r
 	return rc;
 }
 
-/* --- the index of withdrawn rows: date, then domain ----------------------------------------------------------------- */
+/* --- the index of withdrawn rows: date, then domain -----------------------------------------------------------------
+ */
 
 enum { DATE_BYTES = 8, INDEX_KEY_BYTES = DATE_BYTES + 255 };
 
@@ -72,7 +73,8 @@ static int drop_index(struct db_txn *txn, struct span domain, const struct domai
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
-/* --- changes --------------------------------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------------------------------
+ */
 
 /* Until when senders may hold what the row serves, or served before (RFC 8461 3.2, 5.1). */
 static int64_t cached_until(const struct domain_row *row, int64_t now_unix_s)
@@ -105,8 +107,8 @@ static void change_body(struct domain_row *row, const struct domain_row *old, co
 	row->max_age_s = max_age_s;
 }
 
-static void choose_id(struct db_txn *txn, struct domain_row *row, const struct domain_row *old, const struct spec *values,
-		      enum id_scheme scheme, bool is_changed, int64_t now_unix_s)
+static void choose_id(struct db_txn *txn, struct domain_row *row, const struct domain_row *old,
+		      const struct spec *values, enum id_scheme scheme, bool is_changed, int64_t now_unix_s)
 {
 	struct ids_used used = old ? (struct ids_used){old->stamp_unix_s, old->serial} : load_floor(txn);
 	if (spec_has(values, SPEC_ID)) {
@@ -124,8 +126,8 @@ static bool is_same_row(const struct domain_row *a, const struct domain_row *b)
 	       memcmp(a->id, b->id, sizeof a->id) == 0 && span_is(a->tls_rpt, b->tls_rpt);
 }
 
-static int swap_body(struct db_txn *txn, const struct domain_row *old, const uint8_t digest[SHA256_BYTES], struct span body,
-		     struct err *err)
+static int swap_body(struct db_txn *txn, const struct domain_row *old, const uint8_t digest[SHA256_BYTES],
+		     struct span body, struct err *err)
 {
 	int rc = bodies_take(txn, digest, body, err);
 	return rc == 0 && old ? bodies_drop(txn, old->body, err) : rc;
@@ -202,7 +204,8 @@ static int put_withdrawn(struct db_txn *txn, struct span domain, const struct do
 	if (rc == 0)
 		rc = swap_body(txn, old, digest, body, err);
 	if (rc == 0)
-		rc = db_put(txn, DB_WITHDRAWN, index_key(row.cached_until_unix_s, domain, key), (struct span){"", 0}, err);
+		rc = db_put(txn, DB_WITHDRAWN, index_key(row.cached_until_unix_s, domain, key), (struct span){"", 0},
+			    err);
 	return rc;
 }
 

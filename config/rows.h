@@ -21,8 +21,8 @@ struct outcome;
 int rows_put(struct db_txn *txn, struct span domain, const struct outcome *v, const struct domain_row *old,
 	     enum id_scheme scheme, int64_t now_unix_s, bool *out_changed, struct err *err);
 
-/* rows_withdraw: the domain is gone from the YAML: mode none with the last mx until the ledger's date (RFC 8461 8.3), or
- * gone at once when no enforce or testing policy can be cached. A domain without row is no error. */
+/* rows_withdraw: the domain is gone from the YAML: mode none with the last mx until the ledger's date (RFC 8461 8.3),
+ * or gone at once when no enforce or testing policy can be cached. A domain without row is no error. */
 int rows_withdraw(struct db_txn *txn, struct span domain, enum id_scheme scheme, int64_t now_unix_s, bool *out_changed,
 		  struct err *err);
 

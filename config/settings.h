@@ -17,17 +17,17 @@ struct text_list {
 
 /* Texts are owned; NULL: not set. Filled, stored and freed by settings_table.c. */
 struct settings {
-	struct text_list listen;        /* addr_parse's form */
+	struct text_list listen; /* addr_parse's form */
 	char *state_dir;
-	uint32_t workers;               /* 0: one per CPU */
+	uint32_t workers; /* 0: one per CPU */
 	char *user;
-	char *metrics;                  /* addr_parse's form */
-	struct text_list cert_paths;    /* absolute */
+	char *metrics;               /* addr_parse's form */
+	struct text_list cert_paths; /* absolute */
 	uint32_t dns_ttl_s;
-	uint32_t dns_id;                /* enum id_scheme */
-	char *dns_tls_rpt;              /* the record's value, "v=TLSRPTv1; rua=…" */
-	char *dns_host;                 /* where mta-sts.<domain> points as CNAME */
-	struct text_list dns_addresses; /* or as A and AAAA */
+	uint32_t dns_id;                        /* enum id_scheme */
+	char *dns_tls_rpt;                      /* the record's value, "v=TLSRPTv1; rua=…" */
+	char *dns_host;                         /* where mta-sts.<domain> points as CNAME */
+	struct text_list dns_addresses;         /* or as A and AAAA */
 	uint32_t limits_connections;            /* of the server as a whole, as limits_handshakes */
 	uint32_t limits_connections_per_client; /* 0: no limit */
 	uint32_t limits_handshakes;

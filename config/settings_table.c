@@ -112,7 +112,8 @@ static int set_default_numbers(struct settings *s)
 {
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < keys_count; i++)
-		if ((keys_table[i].scopes & KEY_SERVER) && keys_table[i].def && shape_of(keys_table[i].type) == SHAPE_NUMBER)
+		if ((keys_table[i].scopes & KEY_SERVER) && keys_table[i].def &&
+		    shape_of(keys_table[i].type) == SHAPE_NUMBER)
 			rc = value_set_default(s, &keys_table[i]);
 	return rc;
 }

@@ -4,10 +4,10 @@
 #include "../base/log.h"
 #include "../base/name.h"
 #include "keys.h"
+#include "settings_table.h"
 #include "spec_read.h"
 #include "value.h"
 #include "yaml.h"
-#include "settings_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,7 +328,8 @@ static void check_host(struct source *s)
 {
 	if (!s->settings.dns_host || s->settings.dns_addresses.count == 0)
 		return;
-	add_problem(s, "E17", NULL, (struct span){NULL, 0}, "dns.host and dns.addresses cannot both be there", "keep one of them");
+	add_problem(s, "E17", NULL, (struct span){NULL, 0}, "dns.host and dns.addresses cannot both be there",
+		    "keep one of them");
 	s->has_settings_errors = true;
 }
 

@@ -169,7 +169,8 @@ static void take_value(struct spec *to, const struct spec *from, enum spec_key k
 	to->set |= 1u << k;
 }
 
-void spec_resolve(const struct spec *domain, const struct spec *policy, const struct spec *defaults, struct resolved *out)
+void spec_resolve(const struct spec *domain, const struct spec *policy, const struct spec *defaults,
+		  struct resolved *out)
 {
 	*out = (struct resolved){.values = {.line = domain->line, .column = domain->column}};
 	const struct {

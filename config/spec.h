@@ -31,16 +31,16 @@ size_t pack_count(struct span packed);
 bool pack_has(struct span packed, struct span item);
 
 struct spec {
-	uint32_t set;         /* bit (1 << enum spec_key) for each key that was written */
+	uint32_t set; /* bit (1 << enum spec_key) for each key that was written */
 	uint32_t line, column;
-	struct span policy;   /* name of a policy */
+	struct span policy; /* name of a policy */
 	enum policy_mode mode;
 	uint32_t max_age_s;
-	struct span mx;       /* packed patterns in the form of name.h, without duplicates */
+	struct span mx; /* packed patterns in the form of name.h, without duplicates */
 	struct span id;
 	uint32_t ttl_s;
-	struct span tls_rpt;  /* the record's value, "v=TLSRPTv1; rua=…" */
-	struct span cert;     /* absolute path */
+	struct span tls_rpt; /* the record's value, "v=TLSRPTv1; rua=…" */
+	struct span cert;    /* absolute path */
 };
 
 static inline bool spec_has(const struct spec *s, enum spec_key k)
@@ -67,7 +67,8 @@ struct resolved {
 };
 
 /* spec_resolve: policy is the named one that `domain` or `defaults` asks for; NULL when there is none. */
-void spec_resolve(const struct spec *domain, const struct spec *policy, const struct spec *defaults, struct resolved *out);
+void spec_resolve(const struct spec *domain, const struct spec *policy, const struct spec *defaults,
+		  struct resolved *out);
 
 /* spec_policy_name: the name that applies; empty when neither says one. */
 struct span spec_policy_name(const struct spec *domain, const struct spec *defaults);

@@ -23,8 +23,7 @@ int spec_list_add(struct spec_list *l, struct span name, const struct spec *spec
 	}
 	size_t offset = l->bytes.len;
 	struct entry_head head = {
-		.name_len = (uint32_t)name.len, 
-		.line = line, .column = column, .is_refused = is_refused};
+		.name_len = (uint32_t)name.len, .line = line, .column = column, .is_refused = is_refused};
 	(void)buf_add(&l->bytes, &head, sizeof head);
 	(void)buf_add_span(&l->bytes, name);
 	size_t begin = l->bytes.len;

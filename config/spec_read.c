@@ -58,8 +58,8 @@ static void report_mx_note(struct yaml *y, enum value_note note, struct span tex
 	switch (note) {
 	case VALUE_FINE: break;
 	case VALUE_NORMALISED:
-		yaml_problem(y, PROBLEM_WARNING, "W10", at, NULL, "mx %s is served in lower case and without trailing dot",
-			     LOG_QUOTE(text));
+		yaml_problem(y, PROBLEM_WARNING, "W10", at, NULL,
+			     "mx %s is served in lower case and without trailing dot", LOG_QUOTE(text));
 		break;
 	case VALUE_DUPLICATE:
 		yaml_problem(y, PROBLEM_WARNING, "W11", at, NULL, "mx %s is there already; it is served once",
@@ -70,8 +70,8 @@ static void report_mx_note(struct yaml *y, enum value_note note, struct span tex
 			     LOG_QUOTE(text));
 		break;
 	case VALUE_TOO_MANY:
-		yaml_problem(y, PROBLEM_ERROR, "E08", at, "use a wildcard", "more mx than fit into a policy of %d bytes",
-			     POLICY_BODY_MAX_BYTES);
+		yaml_problem(y, PROBLEM_ERROR, "E08", at, "use a wildcard",
+			     "more mx than fit into a policy of %d bytes", POLICY_BODY_MAX_BYTES);
 		break;
 	}
 }
@@ -117,14 +117,12 @@ static int set_scalar(const struct yaml *y, struct spec_ctx *c, const struct key
 		c->spec.mode = (enum policy_mode)n;
 		return rc;
 	case SPEC_MAX_AGE: return value_parse_max_age(text, &c->spec.max_age_s, e);
-	case SPEC_ID:
-		rc = value_check_id(text, e);
-		return rc ? rc : buf_add_span(&c->id, text);
+	case SPEC_ID: rc = value_check_id(text, e); return rc ? rc : buf_add_span(&c->id, text);
 	case SPEC_TTL:
 		if (value_parse_number(text, (uint32_t)k->min, (uint32_t)k->max, &c->spec.ttl_s) == 0)
 			return 0;
-		(void)snprintf(e->text, sizeof e->text, "ttl %s is no number from %" PRId64 " to %" PRId64, LOG_QUOTE(text),
-			       k->min, k->max);
+		(void)snprintf(e->text, sizeof e->text, "ttl %s is no number from %" PRId64 " to %" PRId64,
+			       LOG_QUOTE(text), k->min, k->max);
 		break;
 	case SPEC_POLICY:
 		if (text.len > 0 && text.len <= NAME_MAX_BYTES && !value_has_control(text))
@@ -171,7 +169,8 @@ void spec_read_unknown(struct yaml *y, const struct yaml_key *key, const char *s
 	const char *word = keys_suggest(yaml_key_span(key), section, scope, extra);
 	if (word)
 		(void)snprintf(hint, sizeof hint, "did you mean `%s`?", word);
-	yaml_problem(y, PROBLEM_ERROR, "E11", key->at, word ? hint : NULL, "unknown key %s", LOG_QUOTE(yaml_key_span(key)));
+	yaml_problem(y, PROBLEM_ERROR, "E11", key->at, word ? hint : NULL, "unknown key %s",
+		     LOG_QUOTE(yaml_key_span(key)));
 }
 
 static int read_spec_key(struct yaml *y, const struct yaml_key *key, void *ctx)
@@ -185,7 +184,7 @@ static int read_spec_key(struct yaml *y, const struct yaml_key *key, void *ctx)
 	enum spec_key field = (enum spec_key)k->field;
 	if (spec_has(&c->spec, field)) {
 		yaml_problem(y, PROBLEM_ERROR, "E12", key->at, NULL, "%s is written twice (first on line %u)", k->path,
-			 (unsigned)c->first[field].line);
+			     (unsigned)c->first[field].line);
 		return yaml_skip(y);
 	}
 	c->spec.set |= 1u << field;
@@ -196,14 +195,16 @@ static int read_spec_key(struct yaml *y, const struct yaml_key *key, void *ctx)
 		size_t before = yaml_error_count(y);
 		int rc = yaml_list(y, "tls_rpt", add_rua, c);
 		if (rc == 0 && c->tls_rpt.len == 0 && yaml_error_count(y) == before)
-			yaml_problem(y, PROBLEM_ERROR, "E10", key->at, "name an address, or take the key out", "tls_rpt is empty");
+			yaml_problem(y, PROBLEM_ERROR, "E10", key->at, "name an address, or take the key out",
+				     "tls_rpt is empty");
 		return rc;
 	}
 	if (!yaml_is_scalar(y))
 		return yaml_refuse(y, empty_code(field), NULL, "a single value is wanted here");
 	if (!yaml_is_null(y))
 		return read_scalar(y, c, k);
-	yaml_problem(y, PROBLEM_ERROR, empty_code(field), yaml_place(y), "write a value, or take the key out", "%s is empty", k->path);
+	yaml_problem(y, PROBLEM_ERROR, empty_code(field), yaml_place(y), "write a value, or take the key out",
+		     "%s is empty", k->path);
 	return 0;
 }
 

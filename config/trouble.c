@@ -63,8 +63,8 @@ static bool decode(struct span v, struct trouble *t)
 	memcpy(&t->line, v.p + sizeof t->code, sizeof t->line);
 	memcpy(&t->column, v.p + sizeof t->code + sizeof t->line, sizeof t->column);
 	struct span rest = {v.p + head, v.len - head};
-	return span_take_text(&rest, &t->file) && span_take_text(&rest, &t->domain) && span_take_text(&rest, &t->text) &&
-	       span_take_text(&rest, &t->hint);
+	return span_take_text(&rest, &t->file) && span_take_text(&rest, &t->domain) &&
+	       span_take_text(&rest, &t->text) && span_take_text(&rest, &t->hint);
 }
 
 /* What a key has behind its prefix. */
@@ -75,7 +75,7 @@ struct mark {
 
 static int compare_marks(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof ((struct mark *)0)->bytes);
+	return memcmp(a, b, sizeof((struct mark *)0)->bytes);
 }
 
 static struct mark mark_of(const struct problem *p, struct span value, size_t index)
@@ -187,8 +187,9 @@ static int put_fresh(struct replacement *r, struct problem_list *fresh, struct e
 			continue;
 		buf_reset(&r->value);
 		(void)encode(p, &r->value);
-		rc = r->value.failed || key.failed ? err_set(err, ERR_NOMEM, "out of memory")
-						   : db_put(r->txn, DB_PROBLEMS, buf_span(&key), buf_span(&r->value), err);
+		rc = r->value.failed || key.failed
+			     ? err_set(err, ERR_NOMEM, "out of memory")
+			     : db_put(r->txn, DB_PROBLEMS, buf_span(&key), buf_span(&r->value), err);
 		r->is_changed = true;
 		if (fresh->count < TROUBLE_FRESH_MAX)
 			problem_add(fresh, p, p->domain ? span_of(p->domain) : (struct span){NULL, 0});
@@ -213,8 +214,8 @@ static int replace(struct db_txn *txn, const struct prefix *prefix, const struct
 	return rc;
 }
 
-int trouble_put_file(struct db_txn *txn, uint32_t file_no, const struct problem_list *problems, struct problem_list *fresh,
-		     bool *out_changed, struct err *err)
+int trouble_put_file(struct db_txn *txn, uint32_t file_no, const struct problem_list *problems,
+		     struct problem_list *fresh, bool *out_changed, struct err *err)
 {
 	struct prefix p = file_prefix(file_no);
 	return replace(txn, &p, problems, fresh, out_changed, err);

@@ -17,7 +17,7 @@
 enum { WORD_MAX_BYTES = 255 }; /* a user or group name, and more */
 
 __attribute__((format(printf, 4, 5))) static int wrong(struct value_error *e, const char *code, const char *hint,
-							const char *fmt, ...)
+						       const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -333,8 +333,8 @@ static int set_number(struct settings *s, const struct key *k, struct span text,
 	int rc = value_parse_number(text, (uint32_t)k->min, (uint32_t)k->max, field_of(s, k));
 	if (rc == 0)
 		return 0;
-	return wrong(e, "E17", NULL, "%s %s is no number from %" PRId64 " to %" PRId64, k->path, LOG_QUOTE(text), k->min,
-		     k->max);
+	return wrong(e, "E17", NULL, "%s %s is no number from %" PRId64 " to %" PRId64, k->path, LOG_QUOTE(text),
+		     k->min, k->max);
 }
 
 static int set_id_scheme(struct settings *s, const struct key *k, struct span text, struct value_error *e)

@@ -1,7 +1,7 @@
 /* value: one scalar of the YAML -> one value, or a code with a sentence. Pure.
  *
- * Functions with a value_error return 0; ERR_PARSE or ERR_RANGE with e filled in; or ERR_NOMEM, which says nothing about the
- * value: the caller passes it on and tells nobody that the value is wrong. */
+ * Functions with a value_error return 0; ERR_PARSE or ERR_RANGE with e filled in; or ERR_NOMEM, which says nothing
+ * about the value: the caller passes it on and tells nobody that the value is wrong. */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
 
@@ -24,7 +24,8 @@ struct value_error {
 /* Something that works but was not as it should be. */
 enum value_note { VALUE_FINE, VALUE_NORMALISED, VALUE_DUPLICATE, VALUE_SINGLE_LABEL, VALUE_TOO_MANY };
 
-/* value_parse_number: canonical decimal: digits only, no sign, blank, unit or leading zero. 0, ERR_PARSE or ERR_RANGE. */
+/* value_parse_number: canonical decimal: digits only, no sign, blank, unit or leading zero. 0, ERR_PARSE or ERR_RANGE.
+ */
 int value_parse_number(struct span text, uint32_t min, uint32_t max, uint32_t *out);
 
 int value_parse_mode(struct span text, uint32_t *out_mode, struct value_error *e);

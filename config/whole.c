@@ -53,7 +53,8 @@ static void report_double(const struct order *o, struct whole_name first, struct
 	problem_add(problems, &p, is_domain ? e.name : (struct span){NULL, 0});
 }
 
-static int join(const struct load *l, int kind, struct whole_name **out, size_t *out_count, struct problem_list *problems)
+static int join(const struct load *l, int kind, struct whole_name **out, size_t *out_count,
+		struct problem_list *problems)
 {
 	size_t total = 0, n = 0, kept = 0;
 	struct order order = {l, kind};
@@ -67,7 +68,8 @@ static int join(const struct load *l, int kind, struct whole_name **out, size_t 
 			names[n++] = (struct whole_name){f, i};
 	qsort_r(names, n, sizeof *names, compare, &order);
 	for (size_t i = 0; i < n; i++) {
-		bool is_double = kept && span_is(entry_of(l, names[kept - 1], kind).name, entry_of(l, names[i], kind).name);
+		bool is_double = kept &&
+				 span_is(entry_of(l, names[kept - 1], kind).name, entry_of(l, names[i], kind).name);
 		if (is_double)
 			report_double(&order, names[kept - 1], names[i], problems);
 		else
@@ -78,7 +80,8 @@ static int join(const struct load *l, int kind, struct whole_name **out, size_t 
 	return problems->failed;
 }
 
-int whole_init(struct whole *w, struct load *load, struct db_txn *history, int64_t now_unix_s, struct problem_list *problems)
+int whole_init(struct whole *w, struct load *load, struct db_txn *history, int64_t now_unix_s,
+	       struct problem_list *problems)
 {
 	*w = (struct whole){.load = load, .history = history, .now_unix_s = now_unix_s};
 	if (load->count == 0)

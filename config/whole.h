@@ -28,15 +28,17 @@ struct whole {
 	int64_t now_unix_s;
 };
 
-/* whole_init: joins what load holds, which must outlive it. A name that two files have goes to problems; the first file's
- * counts. history: see above. 0 or ERR_NOMEM. */
-int whole_init(struct whole *w, struct load *load, struct db_txn *history, int64_t now_unix_s, struct problem_list *problems);
+/* whole_init: joins what load holds, which must outlive it. A name that two files have goes to problems; the first
+ * file's counts. history: see above. 0 or ERR_NOMEM. */
+int whole_init(struct whole *w, struct load *load, struct db_txn *history, int64_t now_unix_s,
+	       struct problem_list *problems);
 void whole_deinit(struct whole *w); /* accepts a zeroed one */
 
 /* whole_find: the index of a domain in domains. */
 bool whole_find(const struct whole *w, struct span domain, size_t *out);
 
-/* whole_outcome: what becomes of domains[i]; not good when its entry was refused. out: initialised by the caller. 0, ERR_NOMEM, ERR_IO. */
+/* whole_outcome: what becomes of domains[i]; not good when its entry was refused. out: initialised by the caller. 0,
+ * ERR_NOMEM, ERR_IO. */
 int whole_outcome(const struct whole *w, size_t i, struct outcome *out, struct problem_list *problems);
 
 struct span whole_domain(const struct whole *w, size_t i);

@@ -303,8 +303,8 @@ static int walk(struct yaml *y, yaml_root_fn *on_root, void *ctx)
 	if (rc)
 		return rc;
 	if (is_empty || yaml_is_null(y)) {
-		error_at(y, "E16", ((struct place){1, 1}), "write `domains: {}` if there are none; delete an included file",
-			 "the file is empty");
+		error_at(y, "E16", ((struct place){1, 1}),
+			 "write `domains: {}` if there are none; delete an included file", "the file is empty");
 		return ERR_PARSE;
 	}
 	if (is_forbidden_node(y))

@@ -50,7 +50,8 @@ int yaml_skip(struct yaml *y);
 /* yaml_mapping: the current node is a mapping: fn for each pair. */
 int yaml_mapping(struct yaml *y, yaml_pair_fn *fn, void *ctx);
 
-/* yaml_list: a list of scalars, or a single scalar as a list of one: fn for each. name: for the message when it is empty. */
+/* yaml_list: a list of scalars, or a single scalar as a list of one: fn for each. name: for the message when it is
+ * empty. */
 int yaml_list(struct yaml *y, const char *name, yaml_item_fn *fn, void *ctx);
 
 /* yaml_refuse: an error at the current node, which is skipped. */

@@ -26,7 +26,8 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	(void)is_first;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct record *r = &s->items[i];
-		(void)buf_printf(out, "%.*s %u IN %s", SPAN_ARG(r->name), (unsigned)r->ttl_s, record_type_name(r->type));
+		(void)buf_printf(out, "%.*s %u IN %s", SPAN_ARG(r->name), (unsigned)r->ttl_s,
+				 record_type_name(r->type));
 		if (r->type == RECORD_TXT)
 			add_strings(out, r->data);
 		else

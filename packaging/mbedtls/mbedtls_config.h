@@ -7,7 +7,7 @@
 
 /* Platform: a hosted Linux. The library reads no files (base/file.c does), opens no sockets, starts no threads. */
 #define MBEDTLS_PLATFORM_C
-#define MBEDTLS_HAVE_ASM       /* big-number multiplication and AES instructions */
+#define MBEDTLS_HAVE_ASM /* big-number multiplication and AES instructions */
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_HAVE_TIME_DATE /* notBefore and notAfter are checked */
 
@@ -56,12 +56,12 @@
 #define MBEDTLS_ECP_DP_SECP384R1_ENABLED
 #define MBEDTLS_ECP_DP_SECP521R1_ENABLED
 #define MBEDTLS_ECP_DP_CURVE25519_ENABLED
-#define MBEDTLS_ECP_NIST_OPTIM                /* reduction by the primes' shape: several times faster */
+#define MBEDTLS_ECP_NIST_OPTIM /* reduction by the primes' shape: several times faster */
 #define MBEDTLS_ECDH_C
-#define MBEDTLS_ECDH_VARIANT_EVEREST_ENABLED  /* X25519 ten times faster; this code is under Apache-2.0 only */
+#define MBEDTLS_ECDH_VARIANT_EVEREST_ENABLED /* X25519 ten times faster; this code is under Apache-2.0 only */
 #define MBEDTLS_ECDSA_C
-#define MBEDTLS_ECDSA_DETERMINISTIC           /* RFC 6979: a repeated random number cannot give the key away */
-#define MBEDTLS_HMAC_DRBG_C                   /* needed by the line above */
+#define MBEDTLS_ECDSA_DETERMINISTIC /* RFC 6979: a repeated random number cannot give the key away */
+#define MBEDTLS_HMAC_DRBG_C         /* needed by the line above */
 
 /* RSA: to serve such keys and verify such chains, not to make them. TLS 1.3 signs with PSS only (RFC 8446 4.2.3). */
 #define MBEDTLS_RSA_C
@@ -100,6 +100,6 @@
 #define MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE /* RFC 8446 D.4: middleboxes */
 #define MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ENABLED
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
-#define MBEDTLS_SSL_ALPN                   /* http/1.1 and acme-tls/1 */
-#define MBEDTLS_SSL_ALL_ALERT_MESSAGES     /* the peer learns why */
-#define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE  /* TLS 1.3 requires it; `verify` looks at the chain */
+#define MBEDTLS_SSL_ALPN                  /* http/1.1 and acme-tls/1 */
+#define MBEDTLS_SSL_ALL_ALERT_MESSAGES    /* the peer learns why */
+#define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE /* TLS 1.3 requires it; `verify` looks at the chain */

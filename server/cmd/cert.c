@@ -32,7 +32,9 @@ static void add_name_json(void *ctx, struct span name)
 
 static const char *validity(const struct pair *p, int64_t now_unix_s)
 {
-	return p->not_after_unix_s < now_unix_s ? "expired" : p->not_before_unix_s > now_unix_s ? "not yet valid" : "valid";
+	return p->not_after_unix_s < now_unix_s    ? "expired"
+	       : p->not_before_unix_s > now_unix_s ? "not yet valid"
+						   : "valid";
 }
 
 static void add_text(struct listing *l, const struct pair *p)
@@ -43,10 +45,13 @@ static void add_text(struct listing *l, const struct pair *p)
 	clock_render_iso(is_early ? p->not_before_unix_s : p->not_after_unix_s, date);
 	l->name_count = 0;
 	pairs_name_each(p->names, add_name_text, l);
-	(void)buf_printf(&l->out, "\n  %s %s, %s %u bit, %zu certificate%s in the chain%s\n  issuer %.*s\n  from   %.*s\n",
-			 is_early ? "valid only from" : p->not_after_unix_s < l->now_unix_s ? "expired on" : "valid until", date, pkey_type_name(p->key_type), p->key_bits, p->cert_count,
-			 p->cert_count == 1 ? "" : "s", p->is_self_signed ? ", self-signed" : "", SPAN_ARG(p->issuer),
-			 SPAN_ARG(source));
+	(void)buf_printf(&l->out,
+			 "\n  %s %s, %s %u bit, %zu certificate%s in the chain%s\n  issuer %.*s\n  from   %.*s\n",
+			 is_early                              ? "valid only from"
+			 : p->not_after_unix_s < l->now_unix_s ? "expired on"
+							       : "valid until",
+			 date, pkey_type_name(p->key_type), p->key_bits, p->cert_count, p->cert_count == 1 ? "" : "s",
+			 p->is_self_signed ? ", self-signed" : "", SPAN_ARG(p->issuer), SPAN_ARG(source));
 }
 
 static void add_json(struct listing *l, const struct pair *p)

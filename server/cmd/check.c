@@ -172,7 +172,8 @@ const struct cmd cmd_check = {
 	.usage = "[--json]",
 	.options = "j",
 	.summary = "says every problem in the configuration",
-	.help = "One line each: file:line:column: error|warning|info CODE: text (hint). The codes are in mta-sts-server.yaml(5).\n"
+	.help = "One line each: file:line:column: error|warning|info CODE: text (hint). The codes are in "
+		"mta-sts-server.yaml(5).\n"
 		"Exit status 1 when there is an error, 0 when there are only warnings.",
 	.max_words = 0,
 	.run = run,

@@ -9,8 +9,8 @@ enum exit_status {
 	EXIT_DONE = 0,
 	EXIT_PROBLEMS = 1, /* found by check; records withheld; nothing to print */
 	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3,   /* the configuration is unusable */
-	EXIT_SYSTEM = 4,   /* socket, store, permission, memory */
+	EXIT_CONFIG = 3, /* the configuration is unusable */
+	EXIT_SYSTEM = 4, /* socket, store, permission, memory */
 };
 
 /* What the words behind the command said. */
@@ -21,19 +21,19 @@ struct cmd_options {
 	const char **listen;   /* listen_count addresses */
 	size_t listen_count;
 	bool is_json, is_dev, is_all;
-	char **words;          /* word_count: the rest */
+	char **words; /* word_count: the rest */
 	size_t word_count;
 };
 
 struct cmd {
 	const char *name;
-	const char *usage;     /* behind the name; "" for nothing */
-	const char *options;   /* letters and words that it takes, for main.c: see OPTION_… */
-	const char *summary;   /* one line */
-	const char *help;      /* paragraphs, may be NULL */
+	const char *usage;   /* behind the name; "" for nothing */
+	const char *options; /* letters and words that it takes, for main.c: see OPTION_… */
+	const char *summary; /* one line */
+	const char *help;    /* paragraphs, may be NULL */
 	size_t min_words, max_words;
 	int (*run)(const struct cmd_options *o);
-	bool is_internal;      /* not for people */
+	bool is_internal; /* not for people */
 };
 
 extern const struct cmd cmd_serve, cmd_check, cmd_policy, cmd_records, cmd_status, cmd_cert, cmd_worker, cmd_keys;

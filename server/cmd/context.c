@@ -6,8 +6,8 @@
 #include "../../base/file.h"
 #include "../../base/metric.h"
 #include "../../config/apply.h"
-#include "../../config/source.h"
 #include "../../config/settings_table.h"
+#include "../../config/source.h"
 #include "../keeper/state_dir.h"
 #include "../keeper/workers.h"
 
@@ -37,10 +37,11 @@ int context_settings(const char *config_path, struct settings *out, struct err *
 	if (rc != ERR_NOMEM)
 		take_settings(&s, out);
 	if (rc == 0 && s.is_broken)
-		rc = err_set(err, ERR_PARSE, "%s cannot be used as it is; `mta-sts-server -c %s check` says why", config_path,
-			     config_path);
+		rc = err_set(err, ERR_PARSE, "%s cannot be used as it is; `mta-sts-server -c %s check` says why",
+			     config_path, config_path);
 	else if (rc == 0 && s.has_settings_errors)
-		rc = err_set(err, ERR_RANGE, "%s has mistakes; `mta-sts-server -c %s check` says which", config_path, config_path);
+		rc = err_set(err, ERR_RANGE, "%s has mistakes; `mta-sts-server -c %s check` says which", config_path,
+			     config_path);
 	source_deinit(&s);
 	buf_deinit(&bytes);
 	return rc;
@@ -52,7 +53,8 @@ static int open_store(struct context *c, struct err *err)
 	if (!path)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	struct stat st;
-	int rc = stat(path, &st) == 0 ? db_open(&c->store, path, DB_STORE, false, err) : err_errno(err, errno, "%s", path);
+	int rc = stat(path, &st) == 0 ? db_open(&c->store, path, DB_STORE, false, err)
+				      : err_errno(err, errno, "%s", path);
 	free(path);
 	if (rc == ERR_NOENT) /* nothing was served from there yet */
 		return 0;

@@ -52,6 +52,7 @@ void dev_help_print(struct db *store, const char *config_path, const char *state
 		     "   %s -c %s --state-dir %s records\n\n"
 		     "3. Edit %s and fetch again: the change is live at once, under a new id.\n\n"
 		     "Ctrl-C stops it.\n",
-		     listen, ca_path, domain, port, address, domain, port, program, config_path, state_dir, config_path);
+		     listen, ca_path, domain, port, address, domain, port, program, config_path, state_dir,
+		     config_path);
 	(void)fflush(stdout);
 }

@@ -30,7 +30,8 @@ static void shut_for_dates(struct gate *g, struct span domain, int64_t now_unix_
 	char date[CLOCK_ISO_BYTES];
 	bool is_early = p->not_before_unix_s > now_unix_s;
 	clock_render_iso(is_early ? p->not_before_unix_s : gate_not_after(g), date);
-	shut(g, "the certificate for mta-sts.%.*s %s %s", SPAN_ARG(domain), is_early ? "is valid only from" : "expired on", date);
+	shut(g, "the certificate for mta-sts.%.*s %s %s", SPAN_ARG(domain),
+	     is_early ? "is valid only from" : "expired on", date);
 }
 
 void gate_look(const struct context *c, struct span domain, int64_t now_unix_s, struct gate *out)

@@ -1,5 +1,5 @@
-/* gate: may a domain's _mta-sts record be published now? Only while the policy with that id is served under a certificate that
- * is valid for the host (DESIGN.md 6.3). */
+/* gate: may a domain's _mta-sts record be published now? Only while the policy with that id is served under a
+ * certificate that is valid for the host (DESIGN.md 6.3). */
 #ifndef CMD_GATE_H
 #define CMD_GATE_H
 
@@ -16,7 +16,7 @@ struct gate {
 	bool is_open;
 	char reason[GATE_REASON_BYTES]; /* why not; "" when it is open */
 	bool has_pair;
-	struct pair_choice choice;      /* valid while the context's snapshot is */
+	struct pair_choice choice; /* valid while the context's snapshot is */
 };
 
 /* gate_look: for a domain that has a row in the context's store. */

@@ -1,7 +1,7 @@
 /* keys: prints what is made from the key table: the sample configuration and the manual's section. For `make`. */
+#include "../../config/keys.h"
 #include "../../base/buf.h"
 #include "../../base/span.h"
-#include "../../config/keys.h"
 #include "cmd.h"
 
 static int run(const struct cmd_options *o)

@@ -88,7 +88,8 @@ static int run(const struct cmd_options *o)
 	}
 	int status = context_open(&c, o);
 	if (status == EXIT_DONE) {
-		/* a running server's word counts; otherwise what the files say; and what was served, where they say nothing */
+		/* a running server's word counts; otherwise what the files say; and what was served, where they say
+		 * nothing */
 		status = c.is_running ? print_served(&c, name_span(&name)) : EXIT_PROBLEMS;
 		if (status == EXIT_PROBLEMS)
 			status = print_configured(o, name_span(&name), &is_listed);

@@ -54,7 +54,8 @@ static void print_domain(struct printing *p, struct span domain, const struct do
 	struct gate gate;
 	gate_look(p->context, domain, p->now_unix_s, &gate);
 	enum record_state open_state = row->state == DOMAIN_WITHDRAWN ? RECORD_WITHDRAWING : RECORD_LIVE;
-	if (record_make(&p->set, domain, row, &p->context->settings, gate.is_open ? open_state : RECORD_WITHHELD) != 0) {
+	if (record_make(&p->set, domain, row, &p->context->settings, gate.is_open ? open_state : RECORD_WITHHELD) !=
+	    0) {
 		cmd_say("out of memory");
 		p->status = EXIT_SYSTEM;
 		return;
@@ -150,7 +151,9 @@ static int print(const struct context *c, const struct cmd_options *o, const str
 static int run(const struct cmd_options *o)
 {
 	struct context c;
-	const struct format *format = formats_find(span_of(o->is_json ? "json" : o->format ? o->format : formats_table[0]->name));
+	const struct format *format = formats_find(span_of(o->is_json  ? "json"
+							   : o->format ? o->format
+								       : formats_table[0]->name));
 	if (!format) {
 		cmd_say("there is no format `%s`; there are:", o->format);
 		for (size_t i = 0; formats_table[i]; i++)
@@ -173,7 +176,8 @@ const struct cmd cmd_records = {
 	.usage = "[DOMAIN…] [--format zone|json] [--all]",
 	.options = "fja",
 	.summary = "prints the DNS records that belong to the policies",
-	.help = "A domain's _mta-sts record is printed only while the policy with that id is served under a certificate that is valid\n"
+	.help = "A domain's _mta-sts record is printed only while the policy with that id is served under a "
+		"certificate that is valid\n"
 		"for its host; otherwise it is withheld, the reason goes to standard error, and the exit status is 1.\n"
 		"  --format F   zone (default) or json\n"
 		"  --all        prints withheld records as well",

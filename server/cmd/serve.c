@@ -72,7 +72,8 @@ static int load_settings(struct serve *s, struct err *err)
 	int rc = context_settings(s->config_path, &s->settings, err);
 	s->is_broken = rc == ERR_PARSE || rc == ERR_RANGE;
 	if (rc && !s->is_broken)
-		return rc == ERR_NOMEM ? rc : ERR_PARSE; /* nothing to go by: the configuration's fault, not the system's */
+		return rc == ERR_NOMEM ? rc
+				       : ERR_PARSE; /* nothing to go by: the configuration's fault, not the system's */
 	if (o->state_dir)
 		s->state_dir = absolute(o->state_dir);
 	else if (o->is_dev)
@@ -115,7 +116,8 @@ static int fall_back(struct serve *s, struct err *err)
 	db_close(store);
 	if (rc)
 		return err_set(err, ERR_PARSE, "%s", why.text);
-	log_error("config.error", "place=%s text=\"the file has errors: `check` tells them; what was good before is served\"",
+	log_error("config.error",
+		  "place=%s text=\"the file has errors: `check` tells them; what was good before is served\"",
 		  LOG_QUOTE(span_of(s->config_path)));
 	return 0;
 }
@@ -182,8 +184,8 @@ static void on_ready(void *ctx)
 	struct buf listen;
 	buf_init(&listen, 8192);
 	(void)sockets_render(&s->sockets, &listen);
-	log_info("serve.ready", "listen=%s workers=%zu domains=%zu errors=%zu", buf_text(&listen), s->sockets.worker_count,
-		 s->keeper.reload.domain_count, s->keeper.reload.error_count);
+	log_info("serve.ready", "listen=%s workers=%zu domains=%zu errors=%zu", buf_text(&listen),
+		 s->sockets.worker_count, s->keeper.reload.domain_count, s->keeper.reload.error_count);
 	if (s->options->is_dev)
 		dev_help_print(s->store, s->options->config_path, s->state_dir, s->dev_ca_path, buf_text(&listen));
 	buf_deinit(&listen);
@@ -277,7 +279,8 @@ const struct cmd cmd_serve = {
 	.usage = "[--dev] [--listen ADDR:PORT]…",
 	.options = "dl",
 	.summary = "serves the policies, in the foreground",
-	.help = "  --dev                 try it out: a throw-away CA with certificates for all hosts, on " DEV_LISTEN ", with its\n"
+	.help = "  --dev                 try it out: a throw-away CA with certificates for all hosts, on " DEV_LISTEN
+		", with its\n"
 		"                        state under ./" DEV_STATE_DIR "\n"
 		"  --listen ADDR:PORT    instead of `listen`; may be given more than once\n\n"
 		"SIGTERM stops gracefully, SIGHUP looks at all files at once (they are watched anyway).",

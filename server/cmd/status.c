@@ -17,8 +17,8 @@
 enum {
 	OUT_MAX_BYTES = 1 << 30,
 	CHUNK_BYTES = 1 << 20,
-	LISTED_MAX = 50,       /* domains told one by one when nobody asked for one; --json tells all */
-	SOON_S = 14 * 86400,   /* W09 */
+	LISTED_MAX = 50,     /* domains told one by one when nobody asked for one; --json tells all */
+	SOON_S = 14 * 86400, /* W09 */
 };
 
 struct report {
@@ -129,8 +129,8 @@ static void add_detail(struct report *r, struct span domain, const struct domain
 		(void)buf_printf(out, "  certificate  until %s, from %.*s\n", date,
 				 SPAN_ARG(source.len ? source : SPAN_LIT("this server itself")));
 	}
-	(void)buf_printf(out, "  TXT record   %s%s\n", gate->is_open ? "may be published" : "withheld: ",
-			 gate->is_open ? "" : gate->reason);
+	(void)buf_printf(out, "  TXT record   %s%s\n",
+			 gate->is_open ? "may be published" : "withheld: ", gate->is_open ? "" : gate->reason);
 }
 
 static void add_domain(struct report *r, struct span domain, const struct domain_row *row, bool is_asked_for)
@@ -215,9 +215,10 @@ static void report_text(struct report *r)
 	if (r->listed_count > LISTED_MAX)
 		(void)buf_printf(&r->out, "… and %zu more; `status DOMAIN` tells of one, `status --json` of all\n",
 				 r->listed_count - LISTED_MAX);
-	(void)buf_printf(&r->out,
-			 "domains      %zu, %zu withheld, %zu withdrawn, %zu with a certificate that expires within 14 days\n",
-			 r->domain_count, r->withheld_count, r->withdrawn_count, r->soon_count);
+	(void)buf_printf(
+		&r->out,
+		"domains      %zu, %zu withheld, %zu withdrawn, %zu with a certificate that expires within 14 days\n",
+		r->domain_count, r->withheld_count, r->withdrawn_count, r->soon_count);
 	if (trouble_each(r->context->txn, on_trouble, r, NULL) != 0)
 		r->status = EXIT_SYSTEM;
 	(void)buf_printf(&r->out, "errors       %zu%s\n", r->error_count,
@@ -266,8 +267,8 @@ static int on_trouble_of(void *ctx, const struct trouble *t)
 	if (!span_is(t->domain, a->domain))
 		return 0;
 	a->is_found = true;
-	(void)buf_printf(&a->report->out, "  refused      %.*s:%u:%u: error %s: %.*s\n", SPAN_ARG(t->file), (unsigned)t->line,
-			 (unsigned)t->column, t->code, SPAN_ARG(t->text));
+	(void)buf_printf(&a->report->out, "  refused      %.*s:%u:%u: error %s: %.*s\n", SPAN_ARG(t->file),
+			 (unsigned)t->line, (unsigned)t->column, t->code, SPAN_ARG(t->text));
 	return a->report->out.failed;
 }
 

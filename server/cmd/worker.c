@@ -1,7 +1,7 @@
 /* worker: started by the keeper (keeper/workers.c), never by people. */
+#include "../worker/worker.h"
 #include "../../base/err.h"
 #include "../../base/log.h"
-#include "../worker/worker.h"
 #include "cmd.h"
 
 #include <stdio.h>

@@ -77,11 +77,13 @@ static void warn(struct expiry *s, const struct tally *t, int64_t now_unix_s)
 	if (!is_news && now_unix_s - s->warned_unix_s < WARN_INTERVAL_S)
 		return;
 	if (t->withheld_count)
-		log_warn("certs.missing", "domains=%zu example=%s text=\"no valid certificate: their records are withheld\"",
+		log_warn("certs.missing",
+			 "domains=%zu example=%s text=\"no valid certificate: their records are withheld\"",
 			 t->withheld_count, t->withheld_example);
 	if (t->soon_count)
-		log_warn("certs.expiring", "domains=%zu example=%s text=\"the certificate expires in less than 14 days\"",
-			 t->soon_count, t->soon_example);
+		log_warn("certs.expiring",
+			 "domains=%zu example=%s text=\"the certificate expires in less than 14 days\"", t->soon_count,
+			 t->soon_example);
 	s->withheld_count = t->withheld_count;
 	s->warned_unix_s = now_unix_s;
 }

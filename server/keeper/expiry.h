@@ -8,12 +8,13 @@
 struct db;
 
 struct expiry {
-	uint64_t last_ms;       /* clock_mono_ms of the last one; 0: none yet */
-	int64_t warned_unix_s;  /* when the log was last told */
-	size_t withheld_count;  /* what it was told then */
+	uint64_t last_ms;      /* clock_mono_ms of the last one; 0: none yet */
+	int64_t warned_unix_s; /* when the log was last told */
+	size_t withheld_count; /* what it was told then */
 };
 
-/* expiry_run: looks at every domain; a table of more than 20,000 at most every ten minutes, since it costs 2 µs each. */
+/* expiry_run: looks at every domain; a table of more than 20,000 at most every ten minutes, since it costs 2 µs each.
+ */
 void expiry_run(struct expiry *s, struct db *store, size_t domain_count);
 
 #endif

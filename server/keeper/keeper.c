@@ -29,7 +29,7 @@ static void reload_config_now(struct keeper *k)
 
 static void reload_certs_now(struct keeper *k)
 {
-	if (!k->reload.dev_ca) /* that one makes its own */
+	if (!k->reload.dev_ca)                  /* that one makes its own */
 		(void)reload_certs(&k->reload); /* logged; the sweep tries again */
 	expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
 }
@@ -125,7 +125,8 @@ static int open_handles(struct keeper *k, struct err *err)
 	(void)uv_timer_init(&k->loop, &k->sweep_timer);
 	k->term_signal.data = k->int_signal.data = k->hup_signal.data = k->retry_timer.data = k->sweep_timer.data = k;
 	k->has_handles = true;
-	if (uv_signal_start(&k->term_signal, on_term, SIGTERM) != 0 || uv_signal_start(&k->int_signal, on_term, SIGINT) != 0 ||
+	if (uv_signal_start(&k->term_signal, on_term, SIGTERM) != 0 ||
+	    uv_signal_start(&k->int_signal, on_term, SIGINT) != 0 ||
 	    uv_signal_start(&k->hup_signal, on_hup, SIGHUP) != 0 ||
 	    uv_timer_start(&k->sweep_timer, on_sweep, SWEEP_MS, SWEEP_MS) != 0)
 		return err_set(err, ERR_IO, "cannot handle signals");
@@ -155,8 +156,8 @@ int keeper_run(struct keeper *k, struct err *err)
 {
 	metric_attach(k->page, METRIC_KEEPER_SLOT);
 	int rc = open_handles(k, err);
-	/* workers first: a restart goes on serving what is in the store while files are read. Ready is said by the loop, and so
-	 * after both. */
+	/* workers first: a restart goes on serving what is in the store while files are read. Ready is said by the
+	 * loop, and so after both. */
 	if (rc == 0)
 		rc = start_workers(k, err);
 	if (rc == 0)

@@ -1,5 +1,5 @@
-/* keeper: the process that decides: its loop, signals, timers, and the order in which things happen. The work is done in
- * reload.c, workers.c, watch.c and their like. */
+/* keeper: the process that decides: its loop, signals, timers, and the order in which things happen. The work is done
+ * in reload.c, workers.c, watch.c and their like. */
 #ifndef KEEPER_KEEPER_H
 #define KEEPER_KEEPER_H
 
@@ -22,9 +22,9 @@ typedef void keeper_ready_fn(void *ctx);
 struct keeper {
 	/* set by the caller */
 	const char *state_dir;
-	const char *metrics;           /* address of the monitor; NULL: none */
+	const char *metrics; /* address of the monitor; NULL: none */
 	const struct sockets *sockets;
-	struct reload reload;          /* store, keyring, main_path, dev_ca */
+	struct reload reload; /* store, keyring, main_path, dev_ca */
 	struct metric_page *page;
 	keeper_ready_fn *on_ready;
 	void *ctx;

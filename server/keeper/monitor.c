@@ -12,9 +12,9 @@
 #include <string.h>
 
 enum {
-	HEAD_BYTES = 4096,      /* a scraper sends a few hundred */
+	HEAD_BYTES = 4096, /* a scraper sends a few hundred */
 	ANSWER_BYTES = 1 << 20,
-	OPEN_MAX = 32,          /* scrapers are few */
+	OPEN_MAX = 32, /* scrapers are few */
 	TIMEOUT_MS = 5000,
 	BACKLOG = 16,
 };
@@ -182,7 +182,8 @@ static void on_connection(uv_stream_t *listener, int status)
 		close_client(c);
 }
 
-int monitor_open(struct monitor *m, uv_loop_t *loop, const char *address, const struct metric_page *page, struct err *err)
+int monitor_open(struct monitor *m, uv_loop_t *loop, const char *address, const struct metric_page *page,
+		 struct err *err)
 {
 	struct sockaddr_storage sa;
 	int rc = addr_parse(span_of(address), &sa, err);

@@ -24,7 +24,8 @@ int privileges_find(const char *user, struct identity *out, struct err *err)
 		return err_errno(err, rc, "user %s", user);
 	if (!found)
 		return err_set(err, ERR_NOENT,
-			       "there is no user %s to run as; make it (`adduser --system --group --no-create-home %s`) or set "
+			       "there is no user %s to run as; make it (`adduser --system --group --no-create-home "
+			       "%s`) or set "
 			       "`user`",
 			       user, user);
 	*out = (struct identity){entry.pw_uid, entry.pw_gid};

@@ -1,5 +1,5 @@
-/* privileges: from root to `user`. The keeper keeps CAP_DAC_READ_SEARCH alone, because ACME clients leave keys readable by
- * root only; a worker is another program image (exec) and so keeps nothing. */
+/* privileges: from root to `user`. The keeper keeps CAP_DAC_READ_SEARCH alone, because ACME clients leave keys readable
+ * by root only; a worker is another program image (exec) and so keeps nothing. */
 #ifndef KEEPER_PRIVILEGES_H
 #define KEEPER_PRIVILEGES_H
 

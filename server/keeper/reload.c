@@ -37,7 +37,8 @@ static void tell_problems(const struct problem_list *l, bool is_error)
 		if ((l->items[i].severity == PROBLEM_ERROR) == is_error && count++ < TOLD_MAX)
 			tell_problem(&l->items[i], level, event);
 	if (count > TOLD_MAX)
-		log_write(level, event, "text=\"and %zu more; `mta-sts-server check` tells all of them\"", count - TOLD_MAX);
+		log_write(level, event, "text=\"and %zu more; `mta-sts-server check` tells all of them\"",
+			  count - TOLD_MAX);
 }
 
 static int watch_folders(struct reload *r, enum watch_set set, const struct text_list *folders)
@@ -65,7 +66,8 @@ static void tell_restart(struct reload *r, const struct settings *now)
 			continue;
 		differs |= (uint64_t)1 << i;
 		if (!(r->told_restart >> i & 1))
-			log_warn("config.restart", "key=%s text=\"the change takes effect at the next start\"", k->path);
+			log_warn("config.restart", "key=%s text=\"the change takes effect at the next start\"",
+				 k->path);
 	}
 	r->told_restart = differs;
 }
@@ -99,7 +101,8 @@ static void note_missing_main(struct reload *r, int load_rc)
 {
 	bool is_missing = load_rc == ERR_NOENT;
 	if (is_missing && !r->is_main_missing)
-		log_error("config.error", "place=%s code=E18 text=\"the file is not there; what was served goes on being served\"",
+		log_error("config.error",
+			  "place=%s code=E18 text=\"the file is not there; what was served goes on being served\"",
 			  LOG_QUOTE(span_of(r->main_path)));
 	r->is_main_missing = is_missing;
 }
@@ -116,8 +119,8 @@ static void tell_result(struct reload *r, const struct apply_result *result, uin
 	if (!result->is_committed)
 		return;
 	metric_add(M_RELOADS, 1);
-	log_info("reload.done", "domains=%zu changed=%zu withdrawn=%zu errors=%zu took_ms=%" PRIu64, result->domain_count,
-		 result->changed_count, result->withdrawn_count, r->error_count, took_ms);
+	log_info("reload.done", "domains=%zu changed=%zu withdrawn=%zu errors=%zu took_ms=%" PRIu64,
+		 result->domain_count, result->changed_count, result->withdrawn_count, r->error_count, took_ms);
 }
 
 int reload_config(struct reload *r, uint64_t *out_retry_ms)
@@ -150,7 +153,8 @@ int reload_config(struct reload *r, uint64_t *out_retry_ms)
 	return rc ? failed("reload.failed", rc, &err) : 0;
 }
 
-/* --- certificates ------------------------------------------------------------------------------------------------------------ */
+/* --- certificates
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* One pass: what is said is collected first, since the same sentences come at every pass. */
 struct cert_pass {
@@ -196,8 +200,8 @@ static void tell_cert_problems(struct reload *r, struct problem_list *take)
 		const struct problem *p = &take->items[i];
 		if (was_told(&r->told, &at, p) || count++ >= TOLD_MAX)
 			continue;
-		log_write(p->severity == PROBLEM_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "certs.problem", "path=%s text=%s",
-			  log_quote(span_of(p->file)).text, LOG_QUOTE(span_of(p->text)));
+		log_write(p->severity == PROBLEM_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "certs.problem",
+			  "path=%s text=%s", log_quote(span_of(p->file)).text, LOG_QUOTE(span_of(p->text)));
 	}
 	if (count > TOLD_MAX)
 		log_warn("certs.problem", "text=\"and %zu more\"", count - TOLD_MAX);

@@ -17,21 +17,21 @@ struct watch;
 struct reload {
 	struct db *store, *keyring;
 	const char *main_path;
-	struct watch *watch;        /* NULL: nobody watches */
-	struct selfca *dev_ca;      /* NULL: not serve --dev */
+	struct watch *watch;         /* NULL: nobody watches */
+	struct selfca *dev_ca;       /* NULL: not serve --dev */
 	struct text_list cert_paths; /* certs.paths and the domains' own, as of the last configuration */
 	bool has_cert_paths;
-	bool is_cert_pass_due;       /* cert_paths changed since the last pass */
-	struct settings at_start;    /* what the first reload found; keys of class restart stay as they were then */
+	bool is_cert_pass_due;    /* cert_paths changed since the last pass */
+	struct settings at_start; /* what the first reload found; keys of class restart stay as they were then */
 	bool has_start;
-	uint64_t told_restart;       /* bit per row of keys_table: said to want a restart */
+	uint64_t told_restart; /* bit per row of keys_table: said to want a restart */
 	size_t domain_count, error_count;
-	bool is_main_missing;       /* said already */
-	struct problem_list told;    /* certificate problems of the last pass, sorted */
+	bool is_main_missing;     /* said already */
+	struct problem_list told; /* certificate problems of the last pass, sorted */
 };
 
-/* reload_config: reads what changed, commits, logs. *out_retry_ms: not 0: come again. Returns 0 or ERR_ (logged; what was
- * served before is served). */
+/* reload_config: reads what changed, commits, logs. *out_retry_ms: not 0: come again. Returns 0 or ERR_ (logged; what
+ * was served before is served). */
 int reload_config(struct reload *r, uint64_t *out_retry_ms);
 
 /* reload_certs: a pass over the certificate trees. The same returns. */

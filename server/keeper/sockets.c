@@ -44,7 +44,8 @@ static int take_inherited(struct sockets *s, size_t count, size_t worker_count, 
 	s->is_inherited = 1;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		int fd = INHERITED_FIRST_FD + (int)i;
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || listen(fd, BACKLOG) != 0)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+		    listen(fd, BACKLOG) != 0)
 			rc = err_errno(err, errno, "inherited socket %d", fd);
 		for (size_t w = 0; w < worker_count; w++)
 			s->fds[w * count + i] = fd;
@@ -59,17 +60,20 @@ static int take_inherited(struct sockets *s, size_t count, size_t worker_count, 
 static int bind_failed(int errnum, const char *address, struct err *err)
 {
 	if (errnum == EADDRINUSE)
-		return err_set(err, ERR_CONFLICT,
-			       "cannot listen on %s: the port is in use; stop the other server there (`ss -ltnp` names it) "
-			       "or change `listen`",
-			       address);
+		return err_set(
+			err, ERR_CONFLICT,
+			"cannot listen on %s: the port is in use; stop the other server there (`ss -ltnp` names it) "
+			"or change `listen`",
+			address);
 	if (errnum == EACCES)
-		return err_set(err, ERR_PERM,
-			       "cannot listen on %s: ports below 1024 want root or CAP_NET_BIND_SERVICE; start as root (the "
-			       "server then runs as `user`), use the systemd unit, or change `listen`",
-			       address);
+		return err_set(
+			err, ERR_PERM,
+			"cannot listen on %s: ports below 1024 want root or CAP_NET_BIND_SERVICE; start as root (the "
+			"server then runs as `user`), use the systemd unit, or change `listen`",
+			address);
 	if (errnum == EADDRNOTAVAIL)
-		return err_set(err, ERR_IO, "cannot listen on %s: this machine has no such address; change `listen`", address);
+		return err_set(err, ERR_IO, "cannot listen on %s: this machine has no such address; change `listen`",
+			       address);
 	return err_errno(err, errnum, "cannot listen on %s", address);
 }
 
@@ -93,8 +97,8 @@ static int open_one(const char *address, const struct sockaddr_storage *sa, int 
 	return 0;
 }
 
-/* Is somebody else's socket there already? Another server of the same user could share a port with us (SO_REUSEPORT) and take
- * half of the connections, so ask without it first. */
+/* Is somebody else's socket there already? Another server of the same user could share a port with us (SO_REUSEPORT)
+ * and take half of the connections, so ask without it first. */
 static int probe(const char *address, const struct sockaddr_storage *sa, struct err *err)
 {
 	const int on = 1;
@@ -120,7 +124,8 @@ static int open_address(struct sockets *s, size_t at, const char *address, struc
 		socklen_t len = sizeof sa;
 		rc = open_one(address, &sa, fd, err);
 		/* port 0: the first socket finds a free one, the others join it */
-		if (rc == 0 && addr_port((const struct sockaddr *)&sa) == 0 && getsockname(*fd, (struct sockaddr *)&sa, &len))
+		if (rc == 0 && addr_port((const struct sockaddr *)&sa) == 0 &&
+		    getsockname(*fd, (struct sockaddr *)&sa, &len))
 			rc = err_errno(err, errno, "cannot listen on %s", address);
 	}
 	return rc;

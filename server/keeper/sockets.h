@@ -11,10 +11,10 @@ struct buf;
 struct err;
 
 struct sockets {
-	int *fds;               /* [worker * address_count + address] */
+	int *fds; /* [worker * address_count + address] */
 	size_t address_count;
 	size_t worker_count;
-	int is_inherited;       /* the same ones for every worker */
+	int is_inherited; /* the same ones for every worker */
 };
 
 /* sockets_open: binds and listens. ERR_PERM, ERR_CONFLICT (in use), ERR_IO, with a sentence that says what to do. */

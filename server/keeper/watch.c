@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 enum {
-	QUIET_MS = 30,        /* a save is several events: create, write, rename */
-	BURST_MAX_MS = 200,   /* but somebody who never stops must not keep us from looking */
-	POLL_MS = 1000,       /* where there is no inotify: live within 2 s all the same */
+	QUIET_MS = 30,      /* a save is several events: create, write, rename */
+	BURST_MAX_MS = 200, /* but somebody who never stops must not keep us from looking */
+	POLL_MS = 1000,     /* where there is no inotify: live within 2 s all the same */
 	FOLDERS_MAX_BYTES = 1 << 28,
 	EVENT_MASK = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
 		     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
@@ -26,8 +26,8 @@ enum {
 
 /* What a watch descriptor stands for. */
 struct watch_folder {
-	unsigned sets;                         /* bit per set; 0: not in use */
-	uint64_t generation[WATCH_SET_COUNT];  /* when it was last said to belong to the set */
+	unsigned sets;                        /* bit per set; 0: not in use */
+	uint64_t generation[WATCH_SET_COUNT]; /* when it was last said to belong to the set */
 };
 
 /* The folders of the set being told: NUL-terminated paths, one behind the other. */
@@ -131,7 +131,8 @@ int watch_open(struct watch *w, uv_loop_t *loop, watch_fn *on_change, void *ctx,
 	w->has_timers = true;
 	w->stale = (1u << WATCH_SET_COUNT) - 1;
 	if (start_inotify(w) != 0) {
-		log_warn("watch.polling", "text=\"inotify is not to be had; files are looked at every %d ms\"", POLL_MS);
+		log_warn("watch.polling", "text=\"inotify is not to be had; files are looked at every %d ms\"",
+			 POLL_MS);
 		w->polled = w->stale;
 		(void)uv_timer_start(&w->poll_timer, on_poll_tick, POLL_MS, POLL_MS);
 	}
@@ -161,7 +162,8 @@ void watch_deinit(struct watch *w)
 	*w = (struct watch){.fd = -1};
 }
 
-/* --- sets ----------------------------------------------------------------------------------------------------------------- */
+/* --- sets
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 int watch_begin_set(struct watch *w, enum watch_set set)
 {
@@ -188,8 +190,7 @@ static bool is_silent(const char *folder)
 	case V9FS_MAGIC:
 	case 0xFF534D42ul: /* CIFS */
 	case 0xFE534D42ul: /* SMB2 */
-	case 0x65735546ul: /* FUSE */
-		return true;
+	case 0x65735546ul: /* FUSE */ return true;
 	default: return false;
 	}
 }
@@ -198,8 +199,8 @@ static void poll_set(struct watch *w, enum watch_set set, const char *folder, co
 {
 	unsigned bit = 1u << set;
 	if (!(w->polled & bit))
-		log_warn("watch.polling", "folder=%s text=\"%s; it is looked at every %d ms\"", LOG_QUOTE(span_of(folder)), why,
-			 POLL_MS);
+		log_warn("watch.polling", "folder=%s text=\"%s; it is looked at every %d ms\"",
+			 LOG_QUOTE(span_of(folder)), why, POLL_MS);
 	w->polled |= bit;
 	(void)uv_timer_start(&w->poll_timer, on_poll_tick, POLL_MS, POLL_MS);
 }
@@ -233,7 +234,8 @@ static int watch_nearest(struct watch *w, enum watch_set set, char *path)
 		char *slash = strrchr(path, '/');
 		bool is_gone = errno == ENOENT || errno == ENOTDIR;
 		if (!is_gone || !slash || strcmp(path, "/") == 0) {
-			poll_set(w, set, path, errno == ENOSPC ? "the limit of inotify watches is reached" : "it cannot be watched");
+			poll_set(w, set, path,
+				 errno == ENOSPC ? "the limit of inotify watches is reached" : "it cannot be watched");
 			return 0;
 		}
 		slash[slash == path] = '\0';

@@ -1,6 +1,7 @@
 /* watch: tells that something changed in a set of folders. inotify, and polling where that cannot work.
  *
- * It says that something changed, never what: the reader compares stat identities anyway, which is right under every race. */
+ * It says that something changed, never what: the reader compares stat identities anyway, which is right under every
+ * race. */
 #ifndef KEEPER_WATCH_H
 #define KEEPER_WATCH_H
 
@@ -13,8 +14,8 @@ struct err;
 
 enum watch_set { WATCH_CONFIG, WATCH_CERTS, WATCH_SET_COUNT };
 
-/* changed: bit (1 << enum watch_set) for each set that something happened in; calls come at most every 30 ms, and no later than
- * 200 ms after the first event of a burst. */
+/* changed: bit (1 << enum watch_set) for each set that something happened in; calls come at most every 30 ms, and no
+ * later than 200 ms after the first event of a burst. */
 typedef void watch_fn(void *ctx, unsigned changed);
 
 struct watch {
@@ -27,8 +28,8 @@ struct watch {
 	bool has_poll_handle, has_timers;
 	unsigned changed;
 	uint64_t first_event_ms;
-	unsigned polled; /* bit per set: some folder of it cannot be watched */
-	unsigned stale;  /* bit per set: its folders must be looked up anew at the next watch_end_set */
+	unsigned polled;            /* bit per set: some folder of it cannot be watched */
+	unsigned stale;             /* bit per set: its folders must be looked up anew at the next watch_end_set */
 	struct watch_folder *by_wd; /* index: inotify's watch descriptor */
 	size_t by_wd_count;
 	uint64_t generation;

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 enum {
-	FIRST_FD = 3,           /* what worker.h says */
+	FIRST_FD = 3, /* what worker.h says */
 	BACKOFF_FIRST_MS = 100,
-	BACKOFF_MAX_MS = 5000,  /* its sockets' queues fill meanwhile: not longer */
-	STEADY_MS = 10000,      /* a worker that lived so long died of something rare: back at once */
-	STOP_MS = 8000,         /* a worker's own deadlines are shorter; systemd's is 90 s */
+	BACKOFF_MAX_MS = 5000, /* its sockets' queues fill meanwhile: not longer */
+	STEADY_MS = 10000,     /* a worker that lived so long died of something rare: back at once */
+	STOP_MS = 8000,        /* a worker's own deadlines are shorter; systemd's is 90 s */
 	READY_POLL_MS = 5,
 };
 
@@ -128,7 +128,8 @@ static void on_exit_worker(uv_process_t *process, int64_t status, int term_signa
 	p->is_alive = false;
 	w->alive_count--;
 	if (!w->is_stopping || status != 0 || term_signal != 0)
-		log_error("worker.died", "slot=%zu pid=%d status=%d signal=%d", p->slot, process->pid, (int)status, term_signal);
+		log_error("worker.died", "slot=%zu pid=%d status=%d signal=%d", p->slot, process->pid, (int)status,
+			  term_signal);
 	metric_page_reset_slot(w->page, p->slot, WORKER_NONE);
 	if (db_clear_stale_readers(w->store) < 0)
 		log_warn("worker.stale_readers", "text=\"stale readers could not be cleared\"");
@@ -198,7 +199,8 @@ void workers_stop(struct workers *w)
 	for (size_t i = 0; i < w->count; i++) {
 		(void)uv_timer_stop(&w->processes[i].restart_timer);
 		if (w->processes[i].is_alive)
-			(void)uv_process_kill(&w->processes[i].process, SIGTERM); /* gone already: its exit is on the way */
+			(void)uv_process_kill(&w->processes[i].process,
+					      SIGTERM); /* gone already: its exit is on the way */
 	}
 	(void)uv_timer_start(&w->stop_timer, on_stop_deadline, STOP_MS, 0);
 	finish_stop(w);

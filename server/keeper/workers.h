@@ -29,7 +29,8 @@ struct workers {
 	bool has_timers, is_ready, is_stopping;
 };
 
-/* workers_start: all fields above `processes` are set by the caller. One worker per set of sockets. ERR_IO, ERR_NOMEM. */
+/* workers_start: all fields above `processes` are set by the caller. One worker per set of sockets. ERR_IO, ERR_NOMEM.
+ */
 int workers_start(struct workers *w, struct err *err);
 
 /* workers_stop: SIGTERM to all, SIGKILL to those that are left after 8 s; then on_stopped. */

@@ -157,9 +157,7 @@ static void conn_advance(struct conn *c, enum session_state before, enum step st
 		wire_start_deadline(&c->wire, c->env->limits.write_timeout_ms);
 		answer(c);
 		break;
-	default:
-		buf_reset(&c->env->out);
-		conn_close(c, c->session.reason);
+	default: buf_reset(&c->env->out); conn_close(c, c->session.reason);
 	}
 }
 
@@ -318,8 +316,8 @@ void conn_set_limits(struct conn_env *env, const struct limits *limits)
 	env->session.head_max_bytes = limits->head_max_bytes;
 }
 
-void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view,
-		   const struct tls_config *tls, const struct limits *limits)
+void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view, const struct tls_config *tls,
+		   const struct limits *limits)
 {
 	env->loop = loop;
 	buf_init(&env->out, OUT_MAX_BYTES);

@@ -28,8 +28,8 @@ struct conn_env {
 };
 
 /* conn_env_init: borrows all it is given. */
-void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view,
-		   const struct tls_config *tls, const struct limits *limits);
+void conn_env_init(struct conn_env *env, struct uv_loop_s *loop, struct view *view, const struct tls_config *tls,
+		   const struct limits *limits);
 void conn_env_deinit(struct conn_env *env); /* when no connection is left; accepts a zeroed one */
 
 /* conn_set_limits: from now on, also for the connections that are open; none of them goes for it. */

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 1024, /* queued by the kernel while we are busy, if somaxconn allows it */
-	PAUSE_MS = 100, /* until the next try for want of descriptors or memory */
+	BACKLOG = 1024,  /* queued by the kernel while we are busy, if somaxconn allows it */
+	PAUSE_MS = 100,  /* until the next try for want of descriptors or memory */
 	TELL_MS = 60000, /* that is logged no oftener: clients can bring it about again and again */
 };
 
@@ -110,8 +110,8 @@ static int listener_open(struct listener *li, uv_loop_t *loop, int fd, struct er
 	return 0;
 }
 
-int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count,
-		   listener_accept_fn *on_accept, void *ctx, struct err *err)
+int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count, listener_accept_fn *on_accept,
+		   void *ctx, struct err *err)
 {
 	if (count > LISTENERS_MAX_COUNT)
 		return err_set(err, ERR_RANGE, "%zu listening sockets: at most %d", count, LISTENERS_MAX_COUNT);

@@ -27,8 +27,8 @@ struct listeners {
 	struct listener items[LISTENERS_MAX_COUNT];
 	size_t count;
 	int accepts_per_turn; /* may change at any time */
-	uv_timer_t pause; /* runs while accepting rests */
-	uint64_t told_ms; /* when that was logged last; 0: never */
+	uv_timer_t pause;     /* runs while accepting rests */
+	uint64_t told_ms;     /* when that was logged last; 0: never */
 	listener_accept_fn *on_accept;
 	void *ctx;
 };
@@ -36,8 +36,8 @@ struct listeners {
 /* listeners_open: accepts_per_turn is set by the caller. count sockets, inherited as first_fd and those
  * behind it; bound, perhaps listening already. l is zeroed otherwise, and stays where it is until the loop
  * has ended; listeners_close is due whatever it returns. */
-int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count,
-		   listener_accept_fn *on_accept, void *ctx, struct err *err);
+int listeners_open(struct listeners *l, uv_loop_t *loop, int first_fd, size_t count, listener_accept_fn *on_accept,
+		   void *ctx, struct err *err);
 
 /* listeners_drain: accepts all that is queued. */
 void listeners_drain(struct listeners *l);

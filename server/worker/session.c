@@ -45,8 +45,7 @@ static int keep(struct session *s, struct span all)
 }
 
 /* refuse: before there is an engine. An answer in TLS where the client speaks it. */
-static enum step refuse(struct session *s, struct hello *hello, enum hello_alert alert,
-			enum close_reason reason)
+static enum step refuse(struct session *s, struct hello *hello, enum hello_alert alert, enum close_reason reason)
 {
 	uint8_t record[HELLO_ALERT_BYTES];
 	hello->alert = alert;
@@ -245,8 +244,7 @@ void session_deinit(struct session *s)
 	buf_deinit(&s->kept);
 }
 
-void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls,
-		      struct buf *out)
+void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls, struct buf *out)
 {
 	env->view = view;
 	env->tls = tls;

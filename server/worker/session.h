@@ -52,8 +52,7 @@ struct session_env {
 };
 
 /* session_env_init: with the largest ceilings. */
-void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls,
-		      struct buf *out);
+void session_env_init(struct session_env *env, struct view *view, const struct tls_config *tls, struct buf *out);
 void session_env_deinit(struct session_env *env); /* accepts a zeroed one */
 
 enum session_state {
@@ -67,9 +66,9 @@ struct session {
 	enum session_state state;
 	enum close_reason reason; /* once it is over */
 	struct session_env *env;
-	struct span in;           /* the bytes of this call */
-	struct buf kept;          /* an incomplete ClientHello, later an incomplete head */
-	char *host;               /* the server name, once there is an engine */
+	struct span in;  /* the bytes of this call */
+	struct buf kept; /* an incomplete ClientHello, later an incomplete head */
+	char *host;      /* the server name, once there is an engine */
 	struct tls *tls;
 };
 

@@ -33,8 +33,8 @@ void tls_config_free(struct tls_config *config); /* accepts NULL; after all its 
 struct tls_args {
 	const struct tls_config *config;
 	struct mbed_pair *take_ec, *take_rsa; /* either may be NULL */
-	bool prefers_aes128; /* the client offers TLS_AES_128_GCM_SHA256 */
-	struct buf *out;     /* where records go; may be one that several engines take turns with */
+	bool prefers_aes128;                  /* the client offers TLS_AES_128_GCM_SHA256 */
+	struct buf *out;                      /* where records go; may be one that several engines take turns with */
 };
 
 /* tls_new: 0, ERR_NOMEM. */

@@ -13,8 +13,8 @@
 
 enum { TRIES_MAX_COUNT = 3 }; /* each is a new snapshot; a key that is gone in three of them is lost */
 
-static int open_one(const char *state_dir, const char *name, enum db_kind kind, struct db **db,
-		    struct db_txn **txn, struct err *err)
+static int open_one(const char *state_dir, const char *name, enum db_kind kind, struct db **db, struct db_txn **txn,
+		    struct err *err)
 {
 	char *dir = file_join(state_dir, name);
 	if (!dir)
@@ -87,8 +87,7 @@ static int load(struct view *v, const struct pair *p, struct mbed_pair **out)
 	return rc ? rc : mbed_pair_new(out, p->der, key, NULL);
 }
 
-static int load_choice(struct view *v, const struct pair_choice *choice, struct mbed_pair **ec,
-		       struct mbed_pair **rsa)
+static int load_choice(struct view *v, const struct pair_choice *choice, struct mbed_pair **ec, struct mbed_pair **rsa)
 {
 	int ec_rc = choice->has_ec ? load(v, &choice->ec, ec) : 0;
 	int rsa_rc = choice->has_rsa ? load(v, &choice->rsa, rsa) : 0;
@@ -100,8 +99,8 @@ static int load_choice(struct view *v, const struct pair_choice *choice, struct 
 }
 
 /* look: one look-up in what both transactions show now. ERR_NOENT as load. */
-static int look(struct view *v, struct span host, int64_t now_unix_s, struct mbed_pair **ec,
-		struct mbed_pair **rsa, enum view_result *out)
+static int look(struct view *v, struct span host, int64_t now_unix_s, struct mbed_pair **ec, struct mbed_pair **rsa,
+		enum view_result *out)
 {
 	struct domain_row row;
 	struct pair_choice choice;
@@ -119,8 +118,8 @@ static int look(struct view *v, struct span host, int64_t now_unix_s, struct mbe
 	return rc;
 }
 
-enum view_result view_find_pairs(struct view *v, struct span host, int64_t now_unix_s,
-				 struct mbed_pair **out_ec, struct mbed_pair **out_rsa)
+enum view_result view_find_pairs(struct view *v, struct span host, int64_t now_unix_s, struct mbed_pair **out_ec,
+				 struct mbed_pair **out_rsa)
 {
 	enum view_result result = VIEW_FAILED;
 	int rc = ERR_NOENT;

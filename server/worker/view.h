@@ -33,8 +33,8 @@ void view_close(struct view *v); /* accepts a zeroed one, and what view_open lef
 /* view_find_pairs: what to serve host with, whether valid or not: at least one of *out_ec and *out_rsa (the
  * caller frees them).
  * host     in the form of name.h */
-enum view_result view_find_pairs(struct view *v, struct span host, int64_t now_unix_s,
-				 struct mbed_pair **out_ec, struct mbed_pair **out_rsa);
+enum view_result view_find_pairs(struct view *v, struct span host, int64_t now_unix_s, struct mbed_pair **out_ec,
+				 struct mbed_pair **out_rsa);
 
 /* view_begin/view_end: around view_find_body and whatever is done with its bytes. */
 enum view_result view_begin(struct view *v);

@@ -35,8 +35,7 @@ static bool start_reading(struct wire *w)
 	return uv_read_start((uv_stream_t *)&w->tcp, on_alloc, on_read) == 0;
 }
 
-bool wire_open(struct wire *w, uv_loop_t *loop, int take_fd, const struct wire_events *events,
-	       uv_buf_t read_into)
+bool wire_open(struct wire *w, uv_loop_t *loop, int take_fd, const struct wire_events *events, uv_buf_t read_into)
 {
 	*w = (struct wire){.magic = WIRE_MAGIC, .handle_count = 2, .events = events, .read_into = read_into};
 	(void)uv_tcp_init(loop, &w->tcp); /* without a socket these two cannot fail */

@@ -19,16 +19,16 @@ struct wire_events {
 	void (*on_end)(struct wire *w, bool is_error);       /* closed or reset by the peer; else an error */
 	void (*on_written)(struct wire *w, bool is_ok);      /* after WIRE_PENDING */
 	void (*on_deadline)(struct wire *w);
-	void (*on_gone)(struct wire *w);                     /* after wire_close: free it now */
+	void (*on_gone)(struct wire *w); /* after wire_close: free it now */
 };
 
 struct wire {
 	uint32_t magic;
 	bool is_closing;
-	int handle_count;  /* of tcp and timer, those that the loop still knows */
+	int handle_count; /* of tcp and timer, those that the loop still knows */
 	const struct wire_events *events;
 	uv_buf_t read_into;
-	char *rest;        /* what the socket did not take at once */
+	char *rest; /* what the socket did not take at once */
 	uv_write_t write;
 	uv_tcp_t tcp;
 	uv_timer_t timer;
@@ -37,8 +37,7 @@ struct wire {
 /* wire_open: begins to read fd, a connected non-blocking socket. read_into is lent by all wires of a loop,
  * which runs one callback at a time. false: fd is closed, and the wire must be given to wire_close all the
  * same. */
-bool wire_open(struct wire *w, uv_loop_t *loop, int take_fd, const struct wire_events *events,
-	       uv_buf_t read_into);
+bool wire_open(struct wire *w, uv_loop_t *loop, int take_fd, const struct wire_events *events, uv_buf_t read_into);
 
 /* wire_start_deadline: on_deadline in so many ms, instead of any deadline before. */
 void wire_start_deadline(struct wire *w, uint64_t timeout_ms);

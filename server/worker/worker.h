@@ -11,7 +11,7 @@
 struct err;
 
 enum {
-	WORKER_FIRST_FD = 3,  /* listening sockets are inherited as 3, 4, … */
+	WORKER_FIRST_FD = 3, /* listening sockets are inherited as 3, 4, … */
 	WORKER_LISTEN_MAX = 64,
 };
 

@@ -12,7 +12,10 @@
 #include <cmocka.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-#define B(s) {(s), sizeof(s) - 1}
+#define B(s) \
+	{ \
+		(s), sizeof(s) - 1 \
+	}
 
 /* Extensions as they stand on the wire. */
 #define SNI(list_len, entries) "\0\0\0" list_len "\0" entries
@@ -94,23 +97,52 @@ static void test_hello_names_and_offers_are_found(void **state)
 	} cases[] = {
 		{__LINE__, B(SNI_EXAMPLE), "h.example", false, false, false},
 		{__LINE__, B(GREASE SNI_EXAMPLE ALPN_HTTP11 GREASE), "h.example", true, true, false},
-		{__LINE__, B(""), "", false, false, false},      /* A-S3 */
+		{__LINE__, B(""), "", false, false, false}, /* A-S3 */
 		{__LINE__, B(GREASE), "", false, false, false},
 		/* A-S11 */
 		{__LINE__, B(SNI("\x0e", "\x0c\0\0\x09H.EXAMPLE")), "h.example", false, false, false},
-		{__LINE__, B(SNI("\x0f", "\x0d\0\0\x0a" "h.example.")), "h.example", false, false, false},
-		{__LINE__, B(SNI("\x08", "\x06\0\0\x03" "a_b")), "a_b", false, false, false},
-		{__LINE__, B(SNI("\x06", "\x04\0\0\x01" "a")), "a", false, false, false},
+		{__LINE__,
+		 B(SNI("\x0f", "\x0d\0\0\x0a"
+			       "h.example.")),
+		 "h.example", false, false, false},
+		{__LINE__,
+		 B(SNI("\x08", "\x06\0\0\x03"
+			       "a_b")),
+		 "a_b", false, false, false},
+		{__LINE__,
+		 B(SNI("\x06", "\x04\0\0\x01"
+			       "a")),
+		 "a", false, false, false},
 		/* a name of a type yet to come, before and behind */
-		{__LINE__, B(SNI("\x0b", "\x09\x07\0\x02" "zz\0\0\x01" "a")), "a", false, false, false},
-		{__LINE__, B(SNI("\x0b", "\x09\0\0\x01" "a\x07\0\x02" "zz")), "a", false, false, false},
-		{__LINE__, B(SNI("\x07", "\x05\x07\0\x02" "zz")), "", false, false, false},
+		{__LINE__,
+		 B(SNI("\x0b", "\x09\x07\0\x02"
+			       "zz\0\0\x01"
+			       "a")),
+		 "a", false, false, false},
+		{__LINE__,
+		 B(SNI("\x0b", "\x09\0\0\x01"
+			       "a\x07\0\x02"
+			       "zz")),
+		 "a", false, false, false},
+		{__LINE__,
+		 B(SNI("\x07", "\x05\x07\0\x02"
+			       "zz")),
+		 "", false, false, false},
 		/* A-S6 */
 		{__LINE__, B("\0\x10\0\x05\0\x03\x02h2"), "", true, false, false},
 		{__LINE__, B("\0\x10\0\x0e\0\x0c\x02h2\x08http/1.1"), "", true, true, false},
-		{__LINE__, B("\0\x10\0\x0d\0\x0b\x0a" "acme-tls/1"), "", true, false, true},
-		{__LINE__, B("\0\x10\0\x16\0\x14\x08http/1.1\x0a" "acme-tls/1"), "", true, true, true},
-		{__LINE__, B("\0\x10\0\x0e\0\x0c\x0b" "acme-tls/10"), "", true, false, false},
+		{__LINE__,
+		 B("\0\x10\0\x0d\0\x0b\x0a"
+		   "acme-tls/1"),
+		 "", true, false, true},
+		{__LINE__,
+		 B("\0\x10\0\x16\0\x14\x08http/1.1\x0a"
+		   "acme-tls/1"),
+		 "", true, true, true},
+		{__LINE__,
+		 B("\0\x10\0\x0e\0\x0c\x0b"
+		   "acme-tls/10"),
+		 "", true, false, false},
 		{__LINE__, B("\0\x10\0\x0b\0\x09\x08HTTP/1.1"), "", true, false, false},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -137,14 +169,30 @@ static void test_hello_bad_extensions_are_refused(void **state)
 		enum hello_alert alert;
 	} cases[] = {
 		/* two names (RFC 6066 3), two extensions (RFC 8446 4.2) */
-		{__LINE__, B(SNI("\x0a", "\x08\0\0\x01" "a\0\0\x01" "b")), ALERT_ILLEGAL_PARAMETER},
+		{__LINE__,
+		 B(SNI("\x0a", "\x08\0\0\x01"
+			       "a\0\0\x01"
+			       "b")),
+		 ALERT_ILLEGAL_PARAMETER},
 		{__LINE__, B(SNI_EXAMPLE SNI_EXAMPLE), ALERT_ILLEGAL_PARAMETER},
 		{__LINE__, B(ALPN_HTTP11 SNI_EXAMPLE ALPN_HTTP11), ALERT_ILLEGAL_PARAMETER},
 		/* C89: what is no host name */
-		{__LINE__, B(SNI("\x08", "\x06\0\0\x03" "a\0b")), ALERT_UNRECOGNIZED_NAME},
-		{__LINE__, B(SNI("\x08", "\x06\0\0\x03" "a b")), ALERT_UNRECOGNIZED_NAME},
-		{__LINE__, B(SNI("\x08", "\x06\0\0\x03" "a/b")), ALERT_UNRECOGNIZED_NAME},
-		{__LINE__, B(SNI("\x08", "\x06\0\0\x03" "*.a")), ALERT_UNRECOGNIZED_NAME},
+		{__LINE__,
+		 B(SNI("\x08", "\x06\0\0\x03"
+			       "a\0b")),
+		 ALERT_UNRECOGNIZED_NAME},
+		{__LINE__,
+		 B(SNI("\x08", "\x06\0\0\x03"
+			       "a b")),
+		 ALERT_UNRECOGNIZED_NAME},
+		{__LINE__,
+		 B(SNI("\x08", "\x06\0\0\x03"
+			       "a/b")),
+		 ALERT_UNRECOGNIZED_NAME},
+		{__LINE__,
+		 B(SNI("\x08", "\x06\0\0\x03"
+			       "*.a")),
+		 ALERT_UNRECOGNIZED_NAME},
 		{__LINE__, B(SNI("\x07", "\x05\0\0\x02\xc3\xa4")), ALERT_UNRECOGNIZED_NAME},
 		{__LINE__, B(SNI("\x06", "\x04\0\0\x01.")), ALERT_UNRECOGNIZED_NAME},
 		/* lengths */
@@ -152,9 +200,18 @@ static void test_hello_bad_extensions_are_refused(void **state)
 		{__LINE__, B("\0\0\0\x02\0\0"), ALERT_DECODE_ERROR},
 		{__LINE__, B("\0\0\0\x01\0"), ALERT_DECODE_ERROR},
 		{__LINE__, B(SNI("\x05", "\x03\0\0\0")), ALERT_DECODE_ERROR},
-		{__LINE__, B(SNI("\x06", "\x04\0\0\x02" "a")), ALERT_DECODE_ERROR},
-		{__LINE__, B(SNI("\x06", "\x05\0\0\x01" "a")), ALERT_DECODE_ERROR},
-		{__LINE__, B(SNI("\x07", "\x04\0\0\x01" "ab")), ALERT_DECODE_ERROR},
+		{__LINE__,
+		 B(SNI("\x06", "\x04\0\0\x02"
+			       "a")),
+		 ALERT_DECODE_ERROR},
+		{__LINE__,
+		 B(SNI("\x06", "\x05\0\0\x01"
+			       "a")),
+		 ALERT_DECODE_ERROR},
+		{__LINE__,
+		 B(SNI("\x07", "\x04\0\0\x01"
+			       "ab")),
+		 ALERT_DECODE_ERROR},
 		{__LINE__, B(SNI("\x04", "\x02\0\0")), ALERT_DECODE_ERROR},
 		{__LINE__, B("\0\x10\0\0"), ALERT_DECODE_ERROR},
 		{__LINE__, B("\0\x10\0\x02\0\0"), ALERT_DECODE_ERROR},
@@ -169,8 +226,8 @@ static void test_hello_bad_extensions_are_refused(void **state)
 			struct hello h;
 			enum hello_result rc = parse_extensions(cases[i].extensions, record_max, &h);
 			if (rc != HELLO_BAD || h.alert != cases[i].alert || h.name_len != 0)
-				fail_msg("line %d, records of %zu: %d alert %d", cases[i].line, record_max,
-					 (int)rc, (int)h.alert);
+				fail_msg("line %d, records of %zu: %d alert %d", cases[i].line, record_max, (int)rc,
+					 (int)h.alert);
 		}
 	}
 }
@@ -215,8 +272,7 @@ static void test_hello_bad_beginnings_are_refused(void **state)
 		for (size_t n = 0; n < cases[i].in.len; n++) {
 			rc = parse((struct span){cases[i].in.p, n}, &h);
 			if (rc == HELLO_DONE || (rc == HELLO_BAD && h.alert != cases[i].alert))
-				fail_msg("line %d, %zu bytes: %d alert %d", cases[i].line, n, (int)rc,
-					 (int)h.alert);
+				fail_msg("line %d, %zu bytes: %d alert %d", cases[i].line, n, (int)rc, (int)h.alert);
 		}
 	}
 }
@@ -281,8 +337,7 @@ static void test_hello_longest_name_has_253_bytes(void **state)
 		enum hello_result rc = parse_name(cases[i].len, cases[i].end, &h);
 		if (rc != cases[i].rc || h.name_len != cases[i].name_len ||
 		    (rc == HELLO_BAD && h.alert != ALERT_UNRECOGNIZED_NAME))
-			fail_msg("line %d: %d alert %d length %zu", cases[i].line, (int)rc, (int)h.alert,
-				 h.name_len);
+			fail_msg("line %d: %d alert %d length %zu", cases[i].line, (int)rc, (int)h.alert, h.name_len);
 	}
 }
 

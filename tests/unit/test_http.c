@@ -86,8 +86,8 @@ static void test_http_request_is_understood(void **state)
 		{__LINE__, GET "host:a\r\n\r\n", HTTP_GET, 1, "", "/", "a"},
 		{__LINE__, GET "X: y\r\nHOST: \t a \t \r\nZ:\r\n\r\n", HTTP_GET, 1, "", "/", "a"},
 		/* A-H15, A-H18 and other fields that do not concern us */
-		{__LINE__, GET HOST "Range: bytes=0-9\r\nAccept-Encoding: gzip, br\r\n\r\n",
-		 HTTP_GET, 1, "", "/", "h.example"},
+		{__LINE__, GET HOST "Range: bytes=0-9\r\nAccept-Encoding: gzip, br\r\n\r\n", HTTP_GET, 1, "", "/",
+		 "h.example"},
 		{__LINE__, GET "Host: a\r\nExpect: 100-continue\r\n\r\n", HTTP_GET, 1, "", "/", "a"},
 		{__LINE__, GET "Host: a\r\nX: \x80\xff\ty\r\n\r\n", HTTP_GET, 1, "", "/", "a"},
 		/* empty lines in front (RFC 9112 2.2) */
@@ -96,8 +96,7 @@ static void test_http_request_is_understood(void **state)
 		/* framing of a content that nobody will read */
 		{__LINE__, GET "Host: a\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_GET, 1, "", "/", "a"},
 		{__LINE__, GET "Host: a\r\nTransfer-Encoding:, Chunked,\r\n\r\n", HTTP_GET, 1, "", "/", "a"},
-		{__LINE__, GET "Host: a\r\nContent-Length: 18446744073709551616\r\n\r\n",
-		 HTTP_GET, 1, "", "/", "a"},
+		{__LINE__, GET "Host: a\r\nContent-Length: 18446744073709551616\r\n\r\n", HTTP_GET, 1, "", "/", "a"},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct http_request r;
@@ -111,8 +110,8 @@ static void test_http_request_is_understood(void **state)
 		    !is_text(r.scheme, cases[i].scheme) || !is_text(r.path, cases[i].path) ||
 		    !is_text(r.host, cases[i].host))
 			fail_msg("line %d: method %d minor %d scheme \"%.*s\" path \"%.*s\" host \"%.*s\"",
-				 cases[i].line, (int)r.method, r.minor_version, SPAN_ARG(r.scheme),
-				 SPAN_ARG(r.path), SPAN_ARG(r.host));
+				 cases[i].line, (int)r.method, r.minor_version, SPAN_ARG(r.scheme), SPAN_ARG(r.path),
+				 SPAN_ARG(r.host));
 		check_prefixes(cases[i].line, cases[i].in, len, HTTP_DONE, 0);
 	}
 }
@@ -323,14 +322,17 @@ static void test_http_response_head_is_golden(void **state)
 		struct http_response r;
 		const char *text;
 	} cases[] = {
-		{__LINE__, {.status = 200, .cache_max_age_s = 60, .content_len = 70, .date_unix_s = date},
+		{__LINE__,
+		 {.status = 200, .cache_max_age_s = 60, .content_len = 70, .date_unix_s = date},
 		 "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n"
 		 "Content-Length: 70\r\nCache-Control: max-age=60\r\nConnection: close\r\n\r\n"},
-		{__LINE__, {.status = 405, .allow = "GET, HEAD", .content_len = 20, .date_unix_s = date},
+		{__LINE__,
+		 {.status = 405, .allow = "GET, HEAD", .content_len = 20, .date_unix_s = date},
 		 "HTTP/1.1 405 Method Not Allowed\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 		 "Content-Type: text/plain\r\nContent-Length: 20\r\nAllow: GET, HEAD\r\n"
 		 "Connection: close\r\n\r\n"},
-		{__LINE__, {.status = 299, .content_type = "text/x", .date_unix_s = date},
+		{__LINE__,
+		 {.status = 299, .content_type = "text/x", .date_unix_s = date},
 		 "HTTP/1.1 299 Error\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/x\r\n"
 		 "Content-Length: 0\r\nConnection: close\r\n\r\n"},
 	};

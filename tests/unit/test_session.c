@@ -160,15 +160,15 @@ static int tear_down(void **state)
 struct client {
 	mbedtls_ssl_context ssl;
 	mbedtls_ssl_config conf;
-	struct buf sent;   /* on its way to the server */
-	struct buf got;    /* from the server, as far as it was not read */
+	struct buf sent; /* on its way to the server */
+	struct buf got;  /* from the server, as far as it was not read */
 	size_t got_at;
-	size_t max_bytes;  /* how much travels at a time */
+	size_t max_bytes; /* how much travels at a time */
 	struct session session;
 	enum step step;
-	char text[4096];   /* what the server said in the end */
+	char text[4096]; /* what the server said in the end */
 	size_t text_len;
-	int rc;            /* the library's word on the end */
+	int rc; /* the library's word on the end */
 };
 
 static int client_send(void *ctx, const unsigned char *p, size_t len)
@@ -364,7 +364,8 @@ static void test_session_warnings_and_empty_records_are_passed_over(void **state
 		assert_true(shake_hands(c));
 		/* all in one read: the library asks for more in the middle of it */
 		assert_int_equal(mbedtls_ssl_send_alert_message(&c->ssl, MBEDTLS_SSL_ALERT_LEVEL_WARNING,
-								MBEDTLS_SSL_ALERT_MSG_USER_CANCELED), 0);
+								MBEDTLS_SSL_ALERT_MSG_USER_CANCELED),
+				 0);
 		for (int i = 0; i < 3; i++)
 			(void)mbedtls_ssl_write(&c->ssl, NULL, 0);
 		say(c, GET);
@@ -394,10 +395,10 @@ static void test_session_refusal_is_an_alert(void **state)
 {
 	(void)state;
 	enum { /* RFC 8446 6, RFC 6066 3, RFC 7301 3.2 */
-		HANDSHAKE_FAILURE = 40,
-		INTERNAL_ERROR = 80,
-		UNRECOGNIZED_NAME = 112,
-		NO_APPLICATION_PROTOCOL = 120,
+	       HANDSHAKE_FAILURE = 40,
+	       INTERNAL_ERROR = 80,
+	       UNRECOGNIZED_NAME = 112,
+	       NO_APPLICATION_PROTOCOL = 120,
 	};
 	static const char *h2[] = {"h2", NULL};
 	static const uint16_t p521[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1, 0};
@@ -518,7 +519,8 @@ static void test_session_client_that_goes_is_let_go(void **state)
 		c = client_of_version(HOST, v);
 		assert_true(shake_hands(c));
 		assert_int_equal(mbedtls_ssl_send_alert_message(&c->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-								MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA), 0);
+								MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA),
+				 0);
 		carry(c);
 		check_over(c, STEP_CLOSE, CLOSE_PEER_ALERT);
 		client_free(c);
