@@ -40,6 +40,32 @@ int apply_load_settings(struct db *store, struct settings *out, struct err *err)
 	return rc ? err_set(err, rc, "store: no settings") : 0;
 }
 
+/* To be raised with every change of a stored form that the version before would misread. */
+static const uint32_t layout = 1;
+static const struct span layout_key = {"layout", 6};
+
+int apply_check_layout(struct db *store, struct err *err)
+{
+	struct db_txn *txn;
+	struct span value;
+	int rc = db_begin_write(store, &txn, err);
+	if (rc)
+		return rc;
+	rc = db_get(txn, DB_META, layout_key, &value);
+	if (rc == ERR_NOENT && db_count(txn, DB_META) == 0) {
+		rc = db_put(txn, DB_META, layout_key, (struct span){(const char *)&layout, sizeof layout}, err);
+		if (rc == 0)
+			return db_commit(txn, err);
+	} else if (rc || !span_is(value, (struct span){(const char *)&layout, sizeof layout})) {
+		rc = err_set(err, ERR_CONFLICT,
+			     "the store was written by another version of mta-sts-server; run that one, or set "
+			     "state_dir to a new "
+			     "folder (every id then changes once, which does no harm)");
+	}
+	db_end(txn);
+	return rc;
+}
+
 bool apply_knows_file(struct db *store, const char *path)
 {
 	struct db_txn *txn;

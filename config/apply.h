@@ -43,6 +43,10 @@ int apply_read(struct db *store, const char *main_path, struct load *out, struct
 /* apply_load_settings: the last good server settings. ERR_NOENT when there are none. settings_deinit them. */
 int apply_load_settings(struct db *store, struct settings *out, struct err *err);
 
+/* apply_check_layout: marks a new store with the layout that this version writes; refuses one of another layout with a
+ * sentence (ERR_CONFLICT). Once, before anything is read. */
+int apply_check_layout(struct db *store, struct err *err);
+
 /* apply_knows_file: was the store made from that file, among others? */
 bool apply_knows_file(struct db *store, const char *path);
 

@@ -156,6 +156,8 @@ static int open_stores(struct serve *s, struct err *err)
 	char *path = file_join(s->state_dir, "metrics");
 	int rc = path ? open_env(s, "store", DB_STORE, &s->store, err) : err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
+		rc = apply_check_layout(s->store, err);
+	if (rc == 0)
 		rc = open_env(s, "keyring", DB_KEYRING, &s->keyring, err);
 	if (rc == 0)
 		rc = metric_page_create(path, worker_count(&s->settings) + 1, &s->page, err);
