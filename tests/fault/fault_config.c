@@ -1,0 +1,222 @@
+/* From YAML to what is served, and what the commands say about it. */
+#include "../../base/clock.h"
+#include "../../base/file.h"
+#include "../../config/apply.h"
+#include "../../server/cmd/args.h"
+#include "fault.h"
+#include "stores.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NOW_UNIX_S = 1780272000, DAY_S = 86400 };
+
+#define HEAD \
+	"listen: [\"127.0.0.1:0\"]\nstate_dir: /nonexistent\n" \
+	"defaults: {mode: testing, max_age: 86400}\n"
+
+/* What the first reload finds … */
+static const char old_main[] = HEAD "policies:\n"
+				    "  shared: {mode: enforce, max_age: 604800, mx: [mx1.example, \"*.mx.example\"]}\n"
+				    "domains:\n"
+				    "  a.example: shared\n"
+				    "  b.example: {policy: shared, mode: testing}\n"
+				    "  changed.example: {mx: [mail.example]}\n"
+				    "  gone.example: {mode: enforce, max_age: 1209600, mx: [mail.example]}\n"
+				    "include: [domains.d/*.yaml]\n";
+static const char old_first[] =
+	"domains:\n  c.example: {mode: enforce, max_age: 604800, mx: [c.example], tls_rpt: \"mailto:t@c.example\"}\n";
+static const char old_second[] = "domains:\n  d.example: {mx: [mail.example]}\n";
+
+/* … and the second: a policy changes under two domains, one gets another mode and id, one goes, one comes, two are
+ * refused. */
+static const char new_main[] = HEAD
+	"dns: {ttl: 600, tls_rpt: \"mailto:t@provider.example\"}\n"
+	"policies:\n"
+	"  shared: {mode: enforce, max_age: 604800, mx: [mx1.example, mx2.example]}\n"
+	"domains:\n"
+	"  a.example: shared\n"
+	"  b.example: {policy: shared, mode: testing}\n"
+	"  changed.example: {mode: enforce, max_age: 604800, mx: [mail.example, m\xc3\xbcller.example]}\n"
+	"  wrong.example: {mode: enforced, mx: [mail.example]}\n"
+	"  nowhere.example: absent\n"
+	"  new.example: {mode: enforce, max_age: 604800, mx: [mail.example]}\n"
+	"include: [domains.d/*.yaml]\n";
+static const char new_first[] = "domains:\n  c.example: {mode: enforce, max_age: 604800, mx: [other.example]}\n";
+
+static char main_path[256];
+
+/* By rename; the inode of the former version stays in use, so that it does not come back at once. */
+static void put(const char *name, const char *text)
+{
+	char path[256], kept[300];
+	fault_path(fault_site, name, path);
+	(void)snprintf(kept, sizeof kept, "%s.old", path);
+	(void)link(path, kept);
+	fault_write(path, text);
+}
+
+static int apply_at(int64_t now_unix_s, struct err *err)
+{
+	struct load load;
+	struct apply_result result = {0};
+	int rc = apply_read(store, main_path, &load, err);
+	if (rc == 0)
+		rc = apply_run(store, &load, now_unix_s, &result, err);
+	load_deinit(&load);
+	apply_result_deinit(&result);
+	return rc;
+}
+
+static void open_stores(void)
+{
+	clock_set_fake(1000, NOW_UNIX_S + DAY_S);
+	fault_path(fault_site, "main.yaml", main_path);
+	stores_open();
+}
+
+static void prepare(void)
+{
+	struct err err = {0};
+	char path[256];
+	open_stores();
+	if (mkdir(fault_path(fault_site, "domains.d", path), 0755) != 0)
+		fault_fail("mkdir");
+	put("main.yaml", old_main);
+	put("domains.d/1.yaml", old_first);
+	put("domains.d/2.yaml", old_second);
+	fault_must(apply_at(NOW_UNIX_S, &err), &err);
+	put("main.yaml", new_main);
+	put("domains.d/1.yaml", new_first);
+	(void)unlink(fault_path(fault_site, "domains.d/2.yaml", path));
+	stores_close();
+}
+
+static int apply(struct err *err)
+{
+	return apply_at(NOW_UNIX_S + DAY_S, err);
+}
+
+static const struct fault fault_apply = {
+	.name = "apply",
+	.run_max = 200,
+	.has_entries = true,
+	.prepare = prepare,
+	.open = open_stores,
+	.act = apply,
+	.served = stores_served,
+	.all = stores_dump,
+	.close = stores_close,
+};
+
+/* --- commands: all that they print is right, or they say that they could not --- */
+
+static int output_fd = -1;
+static off_t output_at; /* where that of the last command begins */
+static int last_status;
+
+static void open_output(void)
+{
+	char path[256];
+	clock_set_fake(1000, NOW_UNIX_S + DAY_S);
+	fault_path(fault_site, "main.yaml", main_path);
+	last_status = EXIT_SYSTEM;
+	output_fd = open(fault_path(fault_dir, "output", path), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (output_fd < 0)
+		fault_fail("%s", path);
+}
+
+static void close_output(void)
+{
+	(void)close(output_fd);
+}
+
+/* The name of this run's folder is in some of it. */
+static void mask_dir(struct buf *out)
+{
+	for (char *p = out->p;
+	     out->len && (p = memmem(p, out->len - (size_t)(p - out->p), fault_dir, strlen(fault_dir)));)
+		memset(p, '-', strlen(fault_dir));
+}
+
+/* Exit status and all that was printed; what came before a failure that was said is nobody's. */
+static void read_output(struct buf *out)
+{
+	char bytes[4096];
+	ssize_t n;
+	if (last_status != EXIT_DONE && last_status != EXIT_PROBLEMS)
+		return;
+	(void)buf_printf(out, "%d\n", last_status);
+	for (off_t at = output_at; (n = pread(output_fd, bytes, sizeof bytes, at)) > 0; at += n)
+		(void)buf_add(out, bytes, (size_t)n);
+	mask_dir(out);
+}
+
+static int run_words(char **argv, int argc)
+{
+	struct args a;
+	optind = 0; /* getopt begins anew */
+	int status = args_parse(argc, argv, &a) == ARGS_RUN ? a.cmd->run(&a.options) : EXIT_SYSTEM;
+	args_deinit(&a);
+	/* as in main */
+	bool is_lost = fflush(stdout) != 0 || ferror(stdout);
+	clearerr(stdout);
+	return is_lost ? EXIT_SYSTEM : status;
+}
+
+static int run_command(const char *const *words, struct err *err)
+{
+	char *argv[16] = {"mta-sts-server", "-c", main_path, "--state-dir", fault_dir};
+	int argc = 5;
+	while (*words)
+		argv[argc++] = (char *)(uintptr_t)*words++;
+	int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), kept_err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (kept < 0 || kept_err < 0 || fflush(stdout) != 0 || dup2(output_fd, STDOUT_FILENO) < 0 ||
+	    dup2(output_fd, STDERR_FILENO) < 0)
+		fault_fail("no place for what the command prints");
+	output_at = lseek(output_fd, 0, SEEK_END);
+	last_status = run_words(argv, argc);
+	if (dup2(kept, STDOUT_FILENO) < 0 || close(kept) != 0 || dup2(kept_err, STDERR_FILENO) < 0 ||
+	    close(kept_err) != 0)
+		fault_fail("standard output is lost");
+	bool is_good = last_status == EXIT_DONE || last_status == EXIT_PROBLEMS;
+	return is_good ? 0 : err_set(err, ERR_IO, "exit status %d", last_status);
+}
+
+#define COMMAND(id, ...) \
+	static int id(struct err *err) \
+	{ \
+		static const char *const words[] = {__VA_ARGS__, NULL}; \
+		return run_command(words, err); \
+	} \
+	static const struct fault fault_##id = { \
+		.name = #id, \
+		.run_max = 40, \
+		.may_tell = true, \
+		.prepare = prepare, \
+		.open = open_output, \
+		.act = id, \
+		.served = read_output, \
+		.close = close_output, \
+	}
+
+COMMAND(check, "check");
+COMMAND(check_json, "check", "--json");
+COMMAND(records, "records", "--all");
+COMMAND(records_json, "records", "--all", "--format", "json");
+COMMAND(policy, "policy", "a.example");
+COMMAND(status, "status");
+COMMAND(status_json, "status", "--json");
+
+int main(int argc, char **argv)
+{
+	static const struct fault *const faults[] = {
+		&fault_apply,        &fault_check,  &fault_check_json, &fault_records,
+		&fault_records_json, &fault_policy, &fault_status,     &fault_status_json,
+	};
+	return fault_main(faults, sizeof faults / sizeof *faults, argc, argv);
+}
