@@ -1,5 +1,8 @@
 #include "hello.h"
 
+#include "../../base/buf.h"
+#include "../../base/err.h"
+
 #include <string.h>
 
 enum {
@@ -244,7 +247,7 @@ static enum hello_result check_record(const uint8_t *in, size_t len, bool is_fir
 	return HELLO_DONE;
 }
 
-/* find_message: is the whole message there? Puts r on its first byte, behind its header. */
+/* find_message: is the whole message there? Puts r before its header. */
 static enum hello_result find_message(const uint8_t *in, size_t len, struct reader *r, struct hello *out)
 {
 	uint8_t header[MESSAGE_HEADER_BYTES];
@@ -270,7 +273,7 @@ static enum hello_result find_message(const uint8_t *in, size_t len, struct read
 		pos += there;
 	}
 	*r = (struct reader){.p = in, .left = want};
-	step(r, sizeof header);
+	out->is_split = RECORD_HEADER_BYTES + record_length(in) < pos;
 	return HELLO_DONE;
 }
 
@@ -285,8 +288,34 @@ enum hello_result hello_parse(const uint8_t *in, size_t len, struct hello *out)
 		return bad(out, ALERT_ILLEGAL_PARAMETER);
 	if (rc != HELLO_DONE)
 		return rc;
+	step(&r, MESSAGE_HEADER_BYTES);
 	read_client_hello(&r, out);
 	return r.alert ? bad(out, r.alert) : HELLO_DONE;
+}
+
+/* add_header: of a handshake record, with the version of the one at in. */
+static int add_header(struct buf *out, const uint8_t *in, size_t record)
+{
+	const uint8_t header[RECORD_HEADER_BYTES] = {
+		RECORD_HANDSHAKE, in[1], in[2], (uint8_t)(record >> 8), (uint8_t)record,
+	};
+	return buf_add(out, header, sizeof header);
+}
+
+int hello_unsplit(const uint8_t *in, size_t len, struct buf *out)
+{
+	struct reader r;
+	struct hello unwanted;
+	if (find_message(in, len, &r, &unwanted) != HELLO_DONE)
+		return ERR_RANGE;
+	(void)add_header(out, in, r.left);
+	while (r.left) {
+		uint8_t byte = get_u8(&r);
+		(void)buf_add(out, &byte, 1);
+	}
+	if (r.record_left) /* another message begins in its last record, which may not be all there */
+		(void)add_header(out, in, r.record_left);
+	return buf_add(out, r.p, (size_t)(in + len - r.p));
 }
 
 void hello_render_alert(const struct hello *h, uint8_t out[HELLO_ALERT_BYTES])

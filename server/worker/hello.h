@@ -15,6 +15,8 @@ enum {
 	HELLO_MAX_BYTES = 16384, /* a handshake message with several post-quantum key shares is 2-5 KiB */
 };
 
+struct buf;
+
 enum hello_result {
 	HELLO_DONE, /* out is filled in */
 	HELLO_MORE, /* come again with more bytes behind the same ones */
@@ -40,6 +42,7 @@ struct hello {
 	bool offers_http11;     /* "http/1.1" is among the offers */
 	bool offers_acme_tls;   /* "acme-tls/1" */
 	bool offers_aes128_gcm; /* TLS_AES_128_GCM_SHA256 is among the cipher suites */
+	bool is_split;          /* it came in more than one record */
 	uint16_t version;       /* legacy_version, 0x0303 at most: that of the records to answer with */
 	enum hello_alert alert; /* HELLO_BAD */
 };
@@ -57,6 +60,12 @@ struct hello {
  * allocates nothing
  * source   RFC 5246 7.4.1.2, RFC 8446 4.1.2 and 5.1, RFC 6066 3, RFC 7301 3.1 */
 enum hello_result hello_parse(const uint8_t *in, size_t len, struct hello *out);
+
+/* hello_unsplit: appends to out what in/len holds, with the ClientHello in one record; what follows it stays as it is.
+ * Only for bytes for which hello_parse said HELLO_DONE. Engines differ in how small the pieces of a message may be
+ * that they put together: mbedTLS wants its four bytes of header in one record, RFC 8446 5.1 does not.
+ * Returns 0, ERR_NOMEM or ERR_RANGE. */
+int hello_unsplit(const uint8_t *in, size_t len, struct buf *out);
 
 enum { HELLO_ALERT_BYTES = 7 };
 

@@ -64,6 +64,20 @@ static enum step refuse_bad_hello(struct session *s, struct hello *hello)
 	}
 }
 
+/* unsplit: in as the engine can take it; in s->kept where it is not what it was. */
+static int unsplit(struct session *s, const struct hello *hello, struct span *in)
+{
+	if (!hello->is_split)
+		return 0;
+	struct buf whole;
+	buf_init(&whole, s->kept.max);
+	int rc = hello_unsplit((const uint8_t *)in->p, in->len, &whole);
+	buf_deinit(&s->kept);
+	s->kept = whole;
+	*in = buf_span(&whole);
+	return rc;
+}
+
 /* start_engine: with the pairs of a host that is served, on the bytes of its ClientHello. */
 static enum step start_engine(struct session *s, const struct hello *hello, struct mbed_pair *take_ec,
 			      struct mbed_pair *take_rsa, struct span in)
@@ -78,7 +92,7 @@ static enum step start_engine(struct session *s, const struct hello *hello, stru
 	if (tls_new(&s->tls, &args) != 0)
 		return close_for(s, CLOSE_NOMEM);
 	s->host = strdup(hello->name);
-	if (!s->host)
+	if (!s->host || unsplit(s, hello, &in) != 0)
 		return close_for(s, CLOSE_NOMEM);
 	tls_feed(s->tls, in);
 	s->state = SESSION_HANDSHAKE;

@@ -239,14 +239,7 @@ def test_C106_a_hello_may_come_in_any_pieces(server, reshape, extra, version):
         assert connection.read_all().response.body == BODY
 
 
-_NO_CRUMBS = pytest.mark.xfail(
-    strict=True, reason="mbedTLS wants the four bytes of a message's header in one record; handshake_failure"
-)
-
-
-@pytest.mark.parametrize(
-    "size", [pytest.param(1, marks=_NO_CRUMBS), pytest.param(3, marks=_NO_CRUMBS), 4, 5, 37, 38]
-)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 37, 38])
 def test_C106_a_hello_in_records_of_a_few_bytes(server, size):
     """Cut inside the message's own header, its length, its random."""
     context = wire.client_context(server.site.authority.root_file)

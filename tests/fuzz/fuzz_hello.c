@@ -1,6 +1,8 @@
 /* Any bytes as the beginning of a TLS connection. Besides memory: what is promised of the three results.
  * The mutator takes a ClientHello apart, changes a part, and puts it together with lengths that agree; bytes that are
  * changed blindly hardly get past the first length. */
+#include "../../base/buf.h"
+#include "../../base/err.h"
 #include "../../server/worker/hello.h"
 #include "fuzz.h"
 
@@ -11,6 +13,21 @@ static void check_done(const struct hello *h)
 	insist(h->name_len <= NAME_MAX_BYTES && strlen(h->name) == h->name_len && h->version == 0x0303);
 	insist(strspn(h->name, "abcdefghijklmnopqrstuvwxyz0123456789-._") == h->name_len);
 	insist(h->has_alpn || (!h->offers_http11 && !h->offers_acme_tls));
+}
+
+/* check_unsplit: the same hello, in one record. */
+static void check_unsplit(const uint8_t *data, size_t size, const struct hello *h)
+{
+	struct buf whole;
+	struct hello again;
+	buf_init(&whole, size + 10);
+	insist(hello_unsplit(data, size, &whole) == 0 || whole.failed == ERR_NOMEM);
+	if (!whole.failed) {
+		insist(hello_parse((const uint8_t *)whole.p, whole.len, &again) == HELLO_DONE && !again.is_split);
+		insist(strcmp(again.name, h->name) == 0 && again.offers_http11 == h->offers_http11);
+		insist(again.offers_aes128_gcm == h->offers_aes128_gcm && whole.len <= size + 5);
+	}
+	buf_deinit(&whole);
 }
 
 static void check_bad(const struct hello *h)
@@ -25,8 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hello whole, part;
 	enum hello_result rc = hello_parse(data, size, &whole);
-	if (rc == HELLO_DONE)
+	if (rc == HELLO_DONE) {
 		check_done(&whole);
+		check_unsplit(data, size, &whole);
+	}
 	if (rc == HELLO_BAD)
 		check_bad(&whole);
 	insist(rc != HELLO_MORE || size < HELLO_MAX_BYTES);

@@ -300,6 +300,46 @@ static void test_hello_may_stop_anywhere(void **state)
 	buf_deinit(&message);
 }
 
+/* What follows the hello in its last record, or behind it, all there or not, is another matter's beginning. */
+static void test_hello_unsplit_is_the_same_in_one_record(void **state)
+{
+	(void)state;
+	static const size_t record_max[] = {16384, 100, 3, 1};
+	static const char *const behind[] = {"", "next message", "\x14\x03\x03"};
+	for (size_t i = 0; i < COUNT(record_max) * COUNT(behind); i++) {
+		struct hello h;
+		struct buf message, records, whole;
+		struct span rest = span_of(behind[i / COUNT(record_max)]);
+		size_t record = record_max[i % COUNT(record_max)];
+		bool is_inside = rest.len > 3;
+		buf_init(&message, 65536);
+		buf_init(&records, 65536);
+		buf_init(&whole, 65536);
+		add_message(&message, 0x0303, SPAN_LIT("\x13\x01"), SPAN_LIT(ALPN_HTTP11 SNI_EXAMPLE));
+		size_t len = message.len;
+		if (is_inside)
+			(void)buf_add_span(&message, rest);
+		add_records(&records, buf_span(&message), record);
+		if (is_inside)
+			records.len -= 2; /* of the last record, not all is there yet */
+		else
+			(void)buf_add_span(&records, rest);
+		assert_int_equal(parse(buf_span(&records), &h), HELLO_DONE);
+		assert_int_equal(h.is_split, record < len);
+		assert_int_equal(hello_unsplit((const uint8_t *)records.p, records.len, &whole), 0);
+		assert_memory_equal(whole.p, "\x16\x03", 2);
+		assert_int_equal((uint8_t)whole.p[3] << 8 | (uint8_t)whole.p[4], len);
+		assert_memory_equal(whole.p + 5, message.p, len);
+		if (!is_inside)
+			assert_memory_equal(whole.p + 5 + len, rest.p, rest.len);
+		else if (record > len)
+			assert_memory_equal(whole.p + 5 + len, "\x16\x03\x01\x00\x0cnext messa", 15);
+		buf_deinit(&message);
+		buf_deinit(&records);
+		buf_deinit(&whole);
+	}
+}
+
 /* hello_with_name: a name of len bytes that ends in end. */
 static enum hello_result parse_name(size_t len, char end, struct hello *h)
 {
@@ -388,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_hello_bad_extensions_are_refused),
 		cmocka_unit_test(test_hello_bad_beginnings_are_refused),
 		cmocka_unit_test(test_hello_may_stop_anywhere),
+		cmocka_unit_test(test_hello_unsplit_is_the_same_in_one_record),
 		cmocka_unit_test(test_hello_longest_name_has_253_bytes),
 		cmocka_unit_test(test_hello_size_has_a_limit),
 		cmocka_unit_test(test_hello_alert_is_a_record_of_the_clients_version),
