@@ -27,6 +27,7 @@
 struct mbed_pair {
 	mbedtls_x509_crt chain;
 	mbedtls_pk_context key;
+	size_t owner_count;
 };
 
 int mbed_start(struct err *err)
@@ -216,6 +217,7 @@ int mbed_pair_new(struct mbed_pair **out, struct span chain_der, struct span key
 	struct mbed_pair *p = calloc(1, sizeof *p);
 	if (!p)
 		return err_set(e, ERR_NOMEM, "out of memory");
+	p->owner_count = 1;
 	mbedtls_x509_crt_init(&p->chain);
 	mbedtls_pk_init(&p->key);
 	int rc = parse_chain(&p->chain, chain_der, e);
@@ -232,11 +234,27 @@ int mbed_pair_new(struct mbed_pair **out, struct span chain_der, struct span key
 
 void mbed_pair_free(struct mbed_pair *p)
 {
-	if (!p)
+	if (!p || --p->owner_count)
 		return;
 	mbedtls_x509_crt_free(&p->chain);
 	mbedtls_pk_free(&p->key);
 	free(p);
+}
+
+struct mbed_pair *mbed_pair_share(struct mbed_pair *p)
+{
+	p->owner_count++;
+	return p;
+}
+
+bool mbed_pair_is_chain(const struct mbed_pair *p, struct span chain_der)
+{
+	const mbedtls_x509_crt *crt = &p->chain;
+	struct span der;
+	for (; mbed_chain_next(&chain_der, &der) == 0; crt = crt->next)
+		if (!crt || !span_is(der, (struct span){(const char *)crt->raw.p, crt->raw.len}))
+			return false;
+	return !crt && chain_der.len == 0;
 }
 
 mbedtls_x509_crt *mbed_pair_chain(struct mbed_pair *p)

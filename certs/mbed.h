@@ -51,7 +51,13 @@ int mbed_chain_next(struct span *rest, struct span *out_der);
 /* mbed_pair_new: parses chain_der and key_der for a handshake. The spans are not kept.
  * ERR_PARSE when they do not parse; ERR_CONFLICT when the key is not the leaf's (checked by public key). */
 int mbed_pair_new(struct mbed_pair **out, struct span chain_der, struct span key_der, struct err *err);
-void mbed_pair_free(struct mbed_pair *p); /* accepts NULL; wipes the key */
+void mbed_pair_free(struct mbed_pair *p); /* accepts NULL; the last owner's call wipes the key */
+
+/* mbed_pair_share: one owner more; each calls mbed_pair_free. Returns p. Not for several threads. */
+struct mbed_pair *mbed_pair_share(struct mbed_pair *p);
+
+/* mbed_pair_is_chain: is chain_der, byte for byte, the chain that p was made of? */
+bool mbed_pair_is_chain(const struct mbed_pair *p, struct span chain_der);
 
 struct mbedtls_x509_crt *mbed_pair_chain(struct mbed_pair *p);
 struct mbedtls_pk_context *mbed_pair_key(struct mbed_pair *p);

@@ -8,6 +8,7 @@
 #include "../../certs/pairs.h"
 #include "../../config/apply.h"
 #include "../../config/domains.h"
+#include "pair_cache.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ int view_open(struct view *v, const char *state_dir, struct err *err)
 
 void view_close(struct view *v)
 {
+	pair_cache_clear(&v->pairs);
 	db_end(v->store_txn);
 	db_end(v->keyring_txn);
 	db_close(v->store);
@@ -83,8 +85,15 @@ enum view_result view_find_settings(struct view *v, struct span *out)
 static int load(struct view *v, const struct pair *p, struct mbed_pair **out)
 {
 	struct span key;
+	*out = pair_cache_find(&v->pairs, p->id, p->der);
+	if (*out)
+		return 0;
 	int rc = keyring_get(v->keyring_txn, p->spki, &key);
-	return rc ? rc : mbed_pair_new(out, p->der, key, NULL);
+	if (rc == 0)
+		rc = mbed_pair_new(out, p->der, key, NULL);
+	if (rc == 0)
+		pair_cache_add(&v->pairs, p->id, *out);
+	return rc;
 }
 
 static int load_choice(struct view *v, const struct pair_choice *choice, struct mbed_pair **ec, struct mbed_pair **rsa)

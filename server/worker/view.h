@@ -5,6 +5,7 @@
 #define WORKER_VIEW_H
 
 #include "../../base/span.h"
+#include "pair_cache.h"
 
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct mbed_pair;
 struct view {
 	struct db *store, *keyring;
 	struct db_txn *store_txn, *keyring_txn;
+	struct pair_cache pairs;
 };
 
 enum view_result {
@@ -31,7 +33,7 @@ int view_open(struct view *v, const char *state_dir, struct err *err);
 void view_close(struct view *v); /* accepts a zeroed one, and what view_open left when it failed */
 
 /* view_find_pairs: what to serve host with, whether valid or not: at least one of *out_ec and *out_rsa (the
- * caller frees them).
+ * caller calls mbed_pair_free; others may have the same ones).
  * host     in the form of name.h */
 enum view_result view_find_pairs(struct view *v, struct span host, int64_t now_unix_s, struct mbed_pair **out_ec,
 				 struct mbed_pair **out_rsa);
