@@ -5,6 +5,7 @@
 #include "wire.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ enum {
 	/* A ClientHello follows the last packet of TCP's handshake at once, unless that packet or the
 	 * client is slow. */
 	FRESH_MS = 500,
+	FLOOD_MIN_COUNT = 256, /* connections that leave behind more than is worth keeping */
 };
 
 enum conn_state {
@@ -219,11 +221,25 @@ static void on_deadline(struct wire *w)
 		conn_close(c, is_idle_at_stop(c) ? CLOSE_STOPPING : CLOSE_HANDSHAKE_TIMEOUT);
 }
 
+/* give_back: after a flood the allocator would keep what it needed, for ever and in every worker. */
+static void give_back(struct conn_env *env)
+{
+	size_t count = crowd_count(&env->crowd);
+	if (env->most_count < FLOOD_MIN_COUNT || count > env->most_count / 8)
+		return;
+	env->most_count = count;
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
+
 static void on_gone(struct wire *w)
 {
 	struct conn *c = conn_of_wire(w);
+	struct conn_env *env = c->env;
 	c->magic = 0;
 	free(c);
+	give_back(env);
 }
 
 static const struct wire_events events = {
@@ -260,6 +276,8 @@ static void start(struct conn *c, int take_fd)
 	metric_add(M_CONNECTIONS_OPEN, 1);
 	c->accepted_ms = clock_mono_ms();
 	crowd_move(&env->crowd, &c->member, CROWD_FRESH);
+	if (crowd_count(&env->crowd) > env->most_count)
+		env->most_count = crowd_count(&env->crowd);
 	uv_buf_t read_into = uv_buf_init(env->read_bytes, sizeof env->read_bytes);
 	if (wire_open(&c->wire, env->loop, take_fd, &events, read_into))
 		wire_start_deadline(&c->wire, env->limits.handshake_timeout_ms);

@@ -20,6 +20,7 @@ struct conn_env {
 	struct uv_loop_s *loop;
 	struct limits limits;
 	struct crowd crowd;
+	size_t most_count; /* of the crowd since memory was last given back */
 	struct clients clients;
 	bool is_stopping;
 	struct buf out; /* records on their way to the socket; empty between callbacks */

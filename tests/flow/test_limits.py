@@ -452,6 +452,28 @@ def test_A_H19_a_thousand_that_say_nothing_delay_nobody(limited, crowd, count):
 # --- bytes ----------------------------------------
 
 
+def private_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"^RssAnon:\s+(\d+) kB", status.read(), re.M)[1])
+
+
+@pytest.mark.skipif(rig.is_sanitized(), reason="its allocator keeps what is freed on purpose")
+def test_the_memory_of_a_flood_is_given_back(limited, crowd):
+    """To the kernel, not to the allocator: a worker is as small afterwards as it was before."""
+    count = 400
+    it = limited(connections=1000, handshakes=1000)
+    it.assert_serves()
+    (pid,) = it.server.worker_pids()
+    before, hello = private_kb(pid), client_hello()
+    for _ in range(count):
+        silent(crowd, it.server.address).sendall(hello)
+    it.wait_open(count)
+    wait_until(lambda: private_kb(pid) > before + 5 * count, "a handshake each")
+    crowd.close()
+    it.wait_open(0)
+    wait_until(lambda: private_kb(pid) < before + 512, "what it was before")
+
+
 def test_a_client_hello_without_end(limited, crowd):
     """Refused with an alert where the kept bytes reach the limit."""
     it = limited(hello_max_bytes=2048)
