@@ -228,9 +228,7 @@ static void give_back(struct conn_env *env)
 	if (env->most_count < FLOOD_MIN_COUNT || count > env->most_count / 8)
 		return;
 	env->most_count = count;
-#ifdef __GLIBC__
 	(void)malloc_trim(0);
-#endif
 }
 
 static void on_gone(struct wire *w)
