@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -50,6 +51,9 @@ static int has_read_search(void)
 
 int privileges_drop(const char *user, const struct identity *id, struct err *err)
 {
+	static const struct rlimit none = {0};
+	if (setrlimit(RLIMIT_CORE, &none) != 0)
+		return err_errno(err, errno, "RLIMIT_CORE");
 	if (geteuid() != 0 || id->uid == 0)
 		return 0;
 	int keeps = has_read_search();

@@ -68,8 +68,8 @@ def test_a_worker_has_no_capabilities_and_gets_no_privileges(server):
         assert status["Threads"] == "1"  # else another one would be outside
 
 
-def test_a_worker_leaves_no_core(server):
-    for pid in server.worker_pids():
+def test_no_process_leaves_a_core(server):
+    for pid in [server.process.pid, *server.worker_pids()]:
         limits = Path(f"/proc/{pid}/limits").read_text()
         assert re.search(r"^Max core file size +0 +0 +bytes", limits, re.M), limits
 
