@@ -1,0 +1,197 @@
+#include "../../base/err.h"
+#include "../../server/keeper/child.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The programs are the shell's: what an operator writes. */
+
+struct run {
+	uv_loop_t loop;
+	struct child child;
+	size_t done_count;
+	enum child_end end;
+	int status, signal;
+	char text[CHILD_TEXT_BYTES + 1];
+	uint64_t took_ms;
+};
+
+static void on_done(void *ctx, const struct child_result *result)
+{
+	struct run *r = ctx;
+	r->done_count++;
+	r->end = result->end;
+	r->status = result->status;
+	r->signal = result->signal;
+	memcpy(r->text, result->text.p, result->text.len);
+	r->text[result->text.len] = '\0';
+}
+
+static void run_argv(struct run *r, const char *const *argv, struct span input, uint64_t deadline_ms)
+{
+	static const char *const environment[] = {"MTA_STS_FORMAT=zone", NULL};
+	struct child_args args = {.argv = argv, .environment = environment, .input = input, .deadline_ms = deadline_ms};
+	*r = (struct run){.status = -1};
+	assert_int_equal(uv_loop_init(&r->loop), 0);
+	uint64_t begin_ms = uv_now(&r->loop);
+	child_start(&r->child, &r->loop, &args, on_done, r);
+	assert_int_equal(r->done_count, 0); /* from the loop, never from within */
+	(void)uv_run(&r->loop, UV_RUN_DEFAULT);
+	r->took_ms = uv_now(&r->loop) - begin_ms;
+	assert_int_equal(uv_loop_close(&r->loop), 0);
+	assert_int_equal(r->done_count, 1);
+	assert_false(r->child.is_running);
+}
+
+static void run(struct run *r, const char *script, struct span input, uint64_t deadline_ms)
+{
+	const char *const argv[] = {"sh", "-c", script, NULL};
+	run_argv(r, argv, input, deadline_ms);
+}
+
+static void test_child_end_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		int line;
+		const char *script, *input;
+		enum child_end end;
+		int status, signal;
+		const char *text;
+	} cases[] = {
+		{__LINE__, "cat", "a\nb\n", CHILD_EXITED, 0, 0, "a\nb\n"},
+		{__LINE__, "cat /dev/stdin; echo; exec cat /dev/stdin", "ab", CHILD_EXITED, 0, 0, "ab\nab"},
+		{__LINE__, "true", "never read", CHILD_EXITED, 0, 0, ""},
+		{__LINE__, "echo out; echo err >&2; exit 3", "", CHILD_EXITED, 3, 0, "out\nerr\n"},
+		{__LINE__, "exec >&- 2>&-; exit 4", "", CHILD_EXITED, 4, 0, ""},
+		{__LINE__, "kill -9 $$", "", CHILD_KILLED, 0, 9, ""},
+		{__LINE__, "echo $MTA_STS_FORMAT:$NOTIFY_SOCKET:$OURS", "", CHILD_EXITED, 0, 0, "zone::kept\n"},
+		/* three descriptors; ls has one more for the folder */
+		{__LINE__, "ls /proc/self/fd | wc -l", "", CHILD_EXITED, 0, 0, "4\n"},
+		/* its own session, no terminal */
+		{__LINE__, "test $(cut -d' ' -f6 /proc/$$/stat) = $$", "", CHILD_EXITED, 0, 0, ""},
+	};
+	(void)setenv("NOTIFY_SOCKET", "/run/ours", 1);
+	(void)setenv("OURS", "kept", 1);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct run r;
+		run(&r, cases[i].script, span_of(cases[i].input), 20000);
+		if (r.end != cases[i].end || r.status != cases[i].status || r.signal != cases[i].signal ||
+		    strcmp(r.text, cases[i].text) != 0)
+			fail_msg("line %d: end %d status %d signal %d \"%s\"", cases[i].line, (int)r.end, r.status,
+				 r.signal, r.text);
+	}
+}
+
+static void test_child_that_cannot_run_is_told(void **state)
+{
+	(void)state;
+	struct run r;
+	run_argv(&r, (const char *const[]){"/no/such/program", NULL}, SPAN_LIT("x"), 20000);
+	assert_int_equal(r.end, CHILD_NOT_RUN);
+	assert_string_equal(r.text, "/no/such/program: no such file or directory");
+	run_argv(&r, (const char *const[]){"/dev/null", NULL}, SPAN_LIT("x"), 20000);
+	assert_int_equal(r.end, CHILD_NOT_RUN);
+	assert_string_equal(r.text, "/dev/null: permission denied");
+}
+
+static void test_child_input_may_be_large(void **state)
+{
+	(void)state;
+	struct run r;
+	size_t len = (size_t)3 << 20;
+	char *input = malloc(len);
+	assert_non_null(input);
+	memset(input, 'x', len);
+	run(&r, "wc -c", (struct span){input, len}, 20000);
+	free(input);
+	assert_string_equal(r.text, "3145728\n");
+}
+
+static void test_child_flood_leaves_the_end(void **state)
+{
+	(void)state;
+	struct run r;
+	run(&r, "yes | head -c 1000000; echo the end", SPAN_LIT(""), 20000);
+	assert_int_equal(r.end, CHILD_EXITED);
+	assert_int_equal(strlen(r.text), CHILD_TEXT_BYTES);
+	assert_string_equal(r.text + CHILD_TEXT_BYTES - 8, "the end\n");
+}
+
+static void test_child_that_hangs_is_ended(void **state)
+{
+	(void)state;
+	struct run r;
+	run(&r, "echo waiting; sleep 600", SPAN_LIT(""), 100);
+	assert_int_equal(r.end, CHILD_LATE);
+	assert_string_equal(r.text, "waiting\n");
+	/* what ignores SIGTERM, and its children, get SIGKILL */
+	run(&r, "trap '' TERM; echo stubborn; sleep 600 & sleep 600; sleep 600", SPAN_LIT(""), 100);
+	assert_int_equal(r.end, CHILD_LATE);
+	assert_int_equal(r.signal, SIGKILL);
+	assert_string_equal(r.text, "stubborn\n");
+	assert_true(r.took_ms < 10000);
+	/* floods until the end */
+	run(&r, "yes", SPAN_LIT(""), 100);
+	assert_int_equal(r.end, CHILD_LATE);
+}
+
+static void test_child_that_forks_holds_nobody_up(void **state)
+{
+	(void)state;
+	struct run r;
+	run(&r, "sleep 600 & echo $!; exit 5", SPAN_LIT(""), 20000);
+	assert_int_equal(r.end, CHILD_EXITED);
+	assert_int_equal(r.status, 5);
+	pid_t left = (pid_t)strtol(r.text, NULL, 10);
+	assert_true(left > 1 && r.took_ms < 10000);
+	for (int i = 0; i < 500 && kill(left, 0) == 0; i++) /* it was ended; init has still to take it */
+		(void)usleep(10000);
+	assert_int_equal(kill(left, 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+	child_stop(timer->data);
+	child_stop(timer->data); /* once is enough */
+	uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void test_child_stop_ends_it(void **state)
+{
+	(void)state;
+	static struct run r;
+	uv_timer_t timer;
+	const char *const argv[] = {"sleep", "600", NULL};
+	struct child_args args = {.argv = argv, .deadline_ms = 60000};
+	assert_int_equal(uv_loop_init(&r.loop), 0);
+	child_stop(&r.child); /* nothing runs */
+	child_start(&r.child, &r.loop, &args, on_done, &r);
+	(void)uv_timer_init(&r.loop, &timer);
+	timer.data = &r.child;
+	(void)uv_timer_start(&timer, on_stop_timer, 50, 0);
+	(void)uv_run(&r.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&r.loop), 0);
+	assert_int_equal(r.done_count, 1);
+	assert_int_equal(r.end, CHILD_LATE);
+	assert_int_equal(r.signal, SIGTERM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_child_end_is_told),
+		cmocka_unit_test(test_child_that_cannot_run_is_told),
+		cmocka_unit_test(test_child_input_may_be_large),
+		cmocka_unit_test(test_child_flood_leaves_the_end),
+		cmocka_unit_test(test_child_that_hangs_is_ended),
+		cmocka_unit_test(test_child_that_forks_holds_nobody_up),
+		cmocka_unit_test(test_child_stop_ends_it),
+	};
+	return cmocka_run_group_tests_name("child", tests, NULL, NULL);
+}
