@@ -1,9 +1,11 @@
 /* load: honest clients. Each makes a connection, a full handshake, one GET, and reads the answer to its end.
  *
- * usage: load PORT THREADS COUNT TENANTS RATE SECONDS
- * RATE requests per second are due at even times, and the time a request takes runs from when it was due: what a
- * slow answer holds up is not forgotten. 0: each thread as fast as it can. What has not begun after SECONDS has failed.
- * Every fourth request speaks TLS 1.2. Prints one line of JSON. */
+ * usage: load PORT THREADS COUNT TENANTS RATE SECONDS [SPEECH]
+ * TENANTS is how many there are, or the policy host of the only one. RATE requests per second are due at even times,
+ * and the time a request takes runs from when it was due: what a slow answer holds up is not forgotten. 0: each thread
+ * as fast as it can. What has not begun after SECONDS has failed. SPEECH: 1.3:X25519, 1.2:P-256 and the like, with
+ * AES-128-GCM, and another cipher is a failure; plain: no TLS. Without it every fourth request speaks TLS 1.2, all as
+ * OpenSSL likes best. Prints one line of JSON. */
 #include "peer.h"
 
 #include <pthread.h>
@@ -25,8 +27,14 @@ enum {
 	COMPLAINTS_MAX = 5,
 };
 
+static const char suites_1_3[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384";
+static const char suites_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+				 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+
 struct job {
-	SSL_CTX *tls;
+	SSL_CTX *tls;     /* NULL: plain */
+	const char *host; /* of the only tenant; NULL: many */
+	bool is_fixed;    /* one version, group and cipher; otherwise mixed */
 	uint16_t port;
 	unsigned count, tenants, rate;
 	uint64_t start_us, limit_us;
@@ -55,8 +63,8 @@ static int dial(struct job *j, unsigned i)
 	return -1;
 }
 
-/* read_answer: everything until close_notify; a bare end is no end. */
-static bool read_answer(SSL *ssl, char *into, size_t cap)
+/* read_tls: everything until close_notify; a bare end is no end. */
+static bool read_tls(SSL *ssl, char *into, size_t cap)
 {
 	size_t len = 0;
 	int n;
@@ -66,37 +74,73 @@ static bool read_answer(SSL *ssl, char *into, size_t cap)
 	return SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN;
 }
 
-/* converse: the tenant's own mx must be in the answer. */
-static bool converse(struct job *j, SSL *ssl, const char *host)
+static bool read_plain(int fd, char *into, size_t cap)
 {
-	char request[PEER_REQUEST_BYTES], answer[ANSWER_MAX_BYTES], mx[PEER_HOST_BYTES + 8];
+	size_t len = 0;
+	ssize_t n = 0;
+	while (len < cap - 1 && (n = read(fd, into + len, cap - 1 - len)) > 0)
+		len += (size_t)n;
+	into[len] = '\0';
+	return n == 0;
+}
+
+/* is_policy: the tenant's own mx must be in the answer. */
+static bool is_policy(const char *answer, const char *host)
+{
+	char mx[PEER_HOST_BYTES + 8];
 	(void)snprintf(mx, sizeof mx, "\r\nmx: mail.%s\r\n", host + strlen("mta-sts."));
+	return strncmp(answer, "HTTP/1.1 200 ", 13) == 0 && strstr(answer, "\r\nversion: STSv1\r\n") &&
+	       strstr(answer, mx);
+}
+
+static bool converse_tls(struct job *j, SSL *ssl, const char *host)
+{
+	char request[PEER_REQUEST_BYTES], answer[ANSWER_MAX_BYTES];
 	if (SSL_connect(ssl) != 1)
 		return complain(j, "no handshake", host);
+	if (j->is_fixed && !strstr(SSL_get_cipher(ssl), "AES128-GCM") && !strstr(SSL_get_cipher(ssl), "AES_128_GCM"))
+		return complain(j, "another cipher", host);
 	if (SSL_write(ssl, request, peer_request(request, host)) <= 0)
 		return complain(j, "the request was not taken", host);
-	if (!read_answer(ssl, answer, sizeof answer))
+	if (!read_tls(ssl, answer, sizeof answer))
 		return complain(j, "no complete answer", host);
-	if (strncmp(answer, "HTTP/1.1 200 ", 13) != 0 || !strstr(answer, mx))
-		return complain(j, "another answer", host);
-	return true;
+	return is_policy(answer, host) || complain(j, "another answer", host);
+}
+
+static bool converse_plain(struct job *j, int fd, const char *host)
+{
+	char request[PEER_REQUEST_BYTES], answer[ANSWER_MAX_BYTES];
+	int len = peer_request(request, host);
+	if (write(fd, request, (size_t)len) != len)
+		return complain(j, "the request was not taken", host);
+	if (!read_plain(fd, answer, sizeof answer))
+		return complain(j, "no complete answer", host);
+	return is_policy(answer, host) || complain(j, "another answer", host);
+}
+
+static bool fetch_tls(struct job *j, int fd, const char *host, bool is_older)
+{
+	SSL *ssl = SSL_new(j->tls);
+	bool is_good = false;
+	if (!ssl || SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1 ||
+	    (is_older && SSL_set_max_proto_version(ssl, TLS1_2_VERSION) != 1))
+		(void)complain(j, "no TLS client", host);
+	else
+		is_good = converse_tls(j, ssl, host);
+	SSL_free(ssl);
+	return is_good;
 }
 
 static bool fetch(struct job *j, unsigned i)
 {
-	char host[PEER_HOST_BYTES];
-	peer_host(host, i * 7919 % j->tenants); /* a prime: all of them, in no order */
+	char name[PEER_HOST_BYTES];
+	const char *host = j->host ? j->host : name;
+	peer_host(name, i * 7919 % j->tenants); /* a prime: all of them, in no order */
 	int fd = dial(j, i);
-	SSL *ssl = fd < 0 ? NULL : SSL_new(j->tls);
-	bool is_good = false;
-	if (!ssl || SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1 ||
-	    (i % 4 == 3 && SSL_set_max_proto_version(ssl, TLS1_2_VERSION) != 1))
-		(void)complain(j, "no connection", host);
-	else
-		is_good = converse(j, ssl, host);
-	SSL_free(ssl);
-	if (fd >= 0)
-		(void)close(fd);
+	if (fd < 0)
+		return complain(j, "no connection", host);
+	bool is_good = j->tls ? fetch_tls(j, fd, host, !j->is_fixed && i % 4 == 3) : converse_plain(j, fd, host);
+	(void)close(fd);
 	return is_good;
 }
 
@@ -157,21 +201,44 @@ static int run_all(struct job *j, unsigned thread_count)
 	return 0;
 }
 
+/* speak: as SPEECH says, or the program ends with status 2. */
+static void speak(struct job *j, const char *speech)
+{
+	const char *group = strchr(speech, ':');
+	int version = strncmp(speech, "1.2:", 4) == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+	if (strcmp(speech, "plain") == 0)
+		return;
+	j->tls = peer_tls();
+	j->is_fixed = true;
+	if ((strncmp(speech, "1.2:", 4) == 0 || strncmp(speech, "1.3:", 4) == 0) &&
+	    SSL_CTX_set_min_proto_version(j->tls, version) == 1 &&
+	    SSL_CTX_set_max_proto_version(j->tls, version) == 1 && SSL_CTX_set1_groups_list(j->tls, group + 1) == 1 &&
+	    SSL_CTX_set_ciphersuites(j->tls, suites_1_3) == 1 && SSL_CTX_set_cipher_list(j->tls, suites_1_2) == 1)
+		return;
+	(void)fprintf(stderr, "%s: not VERSION:GROUP or plain\n", speech);
+	exit(2);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 7) {
-		(void)fprintf(stderr, "usage: load PORT THREADS COUNT TENANTS RATE SECONDS\n");
+	if (argc != 7 && argc != 8) {
+		(void)fprintf(stderr, "usage: load PORT THREADS COUNT TENANTS RATE SECONDS [SPEECH]\n");
 		return 2;
 	}
+	bool is_host = strncmp(argv[4], "mta-sts.", 8) == 0 && strlen(argv[4]) < PEER_HOST_BYTES;
 	struct job j = {
 		.port = (uint16_t)peer_number(argv[1], 1, 65535),
 		.count = (unsigned)peer_number(argv[3], 1, 10000000),
-		.tenants = (unsigned)peer_number(argv[4], 1, 10000),
+		.host = is_host ? argv[4] : NULL,
+		.tenants = is_host ? 1 : (unsigned)peer_number(argv[4], 1, 10000000),
 		.rate = (unsigned)peer_number(argv[5], 0, 100000),
 		.limit_us = peer_number(argv[6], 1, 3600) * 1000000,
-		.tls = peer_tls(),
 	};
 	unsigned thread_count = (unsigned)peer_number(argv[2], 1, THREADS_MAX);
+	if (argc == 8)
+		speak(&j, argv[7]);
+	else
+		j.tls = peer_tls();
 	j.took_us = calloc(j.count, sizeof *j.took_us);
 	int status = j.took_us ? run_all(&j, thread_count) : 1;
 	free(j.took_us);

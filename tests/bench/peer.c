@@ -82,6 +82,8 @@ void peer_host(char out[PEER_HOST_BYTES], unsigned tenant)
 
 int peer_request(char out[PEER_REQUEST_BYTES], const char *host)
 {
-	return snprintf(out, PEER_REQUEST_BYTES,
-			"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\nUser-Agent: load\r\n\r\n", host);
+	return snprintf(
+		out, PEER_REQUEST_BYTES,
+		"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: %s\r\nUser-Agent: load\r\nConnection: close\r\n\r\n",
+		host);
 }

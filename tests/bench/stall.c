@@ -1,9 +1,11 @@
 /* stall: thousands of clients that hold connections and do not go on, in every state where one can stop.
  *
- * usage: stall PORT COUNT UNREAD SECONDS HOLD TENANT_HOST BIG_HOST
+ * usage: stall PORT COUNT UNREAD SECONDS HOLD TENANT_HOST BIG_HOST [KIND]
  * COUNT connections, UNREAD of them asking BIG_HOST for its policy and never reading it; the others in equal parts:
- * nothing sent; half a ClientHello; handshake done; half a request. Whoever is closed by the server comes back, but not
- * before HOLD seconds have passed since it came last: evenly, not in waves. One line of JSON a second. */
+ * nothing sent; half a ClientHello; handshake done; half a request. KIND: all of that kind instead, for which there is
+ * half_handshake, too: a ClientHello, and the answer to it neither read nor answered. Whoever is closed by the server
+ * comes back, but not before HOLD seconds have passed since it came last: evenly, not in waves. One line of JSON a
+ * second. */
 #include "peer.h"
 
 #include <errno.h>
@@ -18,8 +20,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum kind { NOTHING, HALF_HELLO, HANDSHAKE_ONLY, HALF_REQUEST, UNREAD, KIND_COUNT };
-static const char *const kind_names[] = {"nothing", "half_hello", "handshake_only", "half_request", "unread"};
+/* up to UNREAD they share a crowd; the last comes only by its name */
+enum kind { NOTHING, HALF_HELLO, HANDSHAKE_ONLY, HALF_REQUEST, UNREAD, HALF_HANDSHAKE, KIND_COUNT };
+static const char *const kind_names[] = {"nothing",      "half_hello", "handshake_only",
+					 "half_request", "unread",     "half_handshake"};
 
 enum phase { CLOSED, CONNECTING, SHAKING, HOLDING };
 
@@ -50,7 +54,7 @@ struct crowd {
 	const char *hosts[KIND_COUNT];
 	uint64_t hold_us;
 	char hello[HELLO_MAX_BYTES];
-	size_t half_hello_len;
+	size_t hello_len;
 	struct slot *slots;
 	size_t count;
 	size_t scan; /* where to look next for a closed one */
@@ -77,9 +81,21 @@ static bool watch(struct crowd *c, struct slot *s, uint32_t events, int op)
 /* hold: from now on any event is the server's end of it; nothing is read where that is the point. */
 static bool hold(struct crowd *c, struct slot *s)
 {
+	uint32_t events = EPOLLIN | EPOLLRDHUP;
+	if (s->kind == UNREAD)
+		events = 0;
+	else if (s->kind == HALF_HANDSHAKE)
+		events = EPOLLRDHUP;
 	s->phase = HOLDING;
 	c->holding[s->kind]++;
-	return watch(c, s, s->kind == UNREAD ? 0 : EPOLLIN | EPOLLRDHUP, EPOLL_CTL_MOD);
+	return watch(c, s, events, EPOLL_CTL_MOD);
+}
+
+/* send_hello: the whole of it, or half. */
+static bool send_hello(struct crowd *c, struct slot *s)
+{
+	size_t len = s->kind == HALF_HELLO ? c->hello_len / 2 : c->hello_len;
+	return write(s->fd, c->hello, len) == (ssize_t)len && hold(c, s);
 }
 
 static bool speak(struct crowd *c, struct slot *s)
@@ -122,10 +138,10 @@ static bool begin(struct crowd *c, struct slot *s)
 	socklen_t len = sizeof error;
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error)
 		return false;
-	if (s->kind == HALF_HELLO && write(s->fd, c->hello, c->half_hello_len) != (ssize_t)c->half_hello_len)
-		return false;
-	if (s->kind == NOTHING || s->kind == HALF_HELLO)
+	if (s->kind == NOTHING)
 		return hold(c, s);
+	if (s->kind == HALF_HELLO || s->kind == HALF_HANDSHAKE)
+		return send_hello(c, s);
 	s->ssl = new_tls(c, s->kind);
 	s->phase = SHAKING;
 	return SSL_set_fd(s->ssl, s->fd) == 1 && shake(c, s);
@@ -216,7 +232,7 @@ static void run(struct crowd *c, uint64_t seconds)
 	}
 }
 
-/* learn_hello: half of what OpenSSL would begin with. */
+/* learn_hello: what OpenSSL would begin with. */
 static void learn_hello(struct crowd *c)
 {
 	SSL *ssl = new_tls(c, HALF_HELLO);
@@ -226,7 +242,7 @@ static void learn_hello(struct crowd *c)
 	SSL_set_bio(ssl, in, out);
 	(void)SSL_do_handshake(ssl);
 	int len = BIO_read(out, c->hello, sizeof c->hello);
-	c->half_hello_len = len > 0 ? (size_t)len / 2 : 0;
+	c->hello_len = len > 0 ? (size_t)len : 0;
 	SSL_free(ssl);
 }
 
@@ -242,10 +258,24 @@ static void allow_descriptors(size_t count)
 	exit(1);
 }
 
-static void share_out(struct crowd *c, size_t unread)
+/* kind_of: by its name, or the program ends with status 2. */
+static enum kind kind_of(const char *name)
+{
+	for (int k = 0; k < KIND_COUNT; k++) {
+		if (strcmp(kind_names[k], name) == 0)
+			return (enum kind)k;
+	}
+	(void)fprintf(stderr, "%s: no such kind\n", name);
+	exit(2);
+}
+
+/* share_out: only: the kind of all; KIND_COUNT: mixed. */
+static void share_out(struct crowd *c, size_t unread, enum kind only)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		enum kind kind = i < unread ? UNREAD : (enum kind)(i % UNREAD);
+		if (only != KIND_COUNT)
+			kind = only;
 		c->slots[i] = (struct slot){
 			.kind = kind, .fd = -1, .source = SOURCE_FIRST + (uint32_t)(i % SOURCE_COUNT)};
 	}
@@ -253,8 +283,8 @@ static void share_out(struct crowd *c, size_t unread)
 
 int main(int argc, char **argv)
 {
-	if (argc != 8) {
-		(void)fprintf(stderr, "usage: stall PORT COUNT UNREAD SECONDS HOLD TENANT_HOST BIG_HOST\n");
+	if (argc != 8 && argc != 9) {
+		(void)fprintf(stderr, "usage: stall PORT COUNT UNREAD SECONDS HOLD TENANT_HOST BIG_HOST [KIND]\n");
 		return 2;
 	}
 	struct crowd c = {
@@ -270,7 +300,7 @@ int main(int argc, char **argv)
 	c.slots = calloc(c.count, sizeof *c.slots);
 	if (!c.slots || c.epoll < 0)
 		return 1;
-	share_out(&c, peer_number(argv[3], 0, c.count));
+	share_out(&c, peer_number(argv[3], 0, c.count), argc == 9 ? kind_of(argv[8]) : KIND_COUNT);
 	learn_hello(&c);
 	run(&c, peer_number(argv[4], 1, 3600));
 	return 0; /* the system closes what is open */
