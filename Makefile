@@ -48,7 +48,7 @@ UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FAULT := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/fault_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run check unit-tests replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps soak install clean help FORCE
+.PHONY: all run check unit-tests replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps peer-deps bench soak install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -60,6 +60,7 @@ help:
 	@echo 'make check      all tests; T=name only some, SAN=1 with sanitizers'
 	@echo 'make fuzz       T=hello S=60: fuzz one target (clang)'
 	@echo 'make coverage   lines of the parsers that the fuzz corpora reach'
+	@echo 'make bench      a handshake beside nginx and Caddy: CPU, rate, latency, memory; minutes'
 	@echo 'make soak       honest clients among 10,000 stalled ones; memory over 200,000 requests; minutes'
 	@echo 'make lint       formatting, arrows, forbidden functions, copies printed from tables'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
@@ -75,11 +76,14 @@ deps-check:
 bench-deps:
 	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps bench
 
+peer-deps:
+	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps peers
+
 fuzz-deps:
 	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps fuzz
 
 # Goals that compile ask once which mbedTLS there is; the answer is a file of make assignments.
-ifneq ($(filter-out deps deps-check fuzz-deps bench-deps clean help run check fuzz coverage soak format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-check fuzz-deps bench-deps peer-deps clean help run check fuzz coverage bench soak format,$(or $(MAKECMDGOALS),all)),)
 -include $(O)/mbedtls.mk
 endif
 
@@ -181,6 +185,16 @@ coverage: deps-check
 soak: bench-deps
 	@$(MAKE) --no-print-directory all $(O)/bench/load $(O)/bench/stall
 	@tests/bench/soak $(O) '$(KEEP)'
+
+# make bench: tests/bench/handshake says what it measures and what shortens it; ROUNDS=5, KEEP=1 as above.
+bench: peer-deps
+	@$(MAKE) --no-print-directory all $(O)/bench/load $(O)/bench/stall $(O)/bench/bare $(O)/bench/heap.so
+	@ROUNDS=$(or $(ROUNDS),5) tests/bench/handshake $(O) '$(KEEP)'
+
+$(O)/bench/heap.so: tests/bench/heap.c
+	@mkdir -p $(@D)
+	@echo '  CC  $<'
+	@$(CC) -std=c11 -D_GNU_SOURCE $(OPTIMISE) $(WARNINGS) -Wno-missing-prototypes $(CFLAGS) -fPIC -shared $(LDFLAGS) $< -o $@
 
 $(O)/bench/%: tests/bench/%.c tests/bench/peer.c tests/bench/peer.h
 	@mkdir -p $(@D)

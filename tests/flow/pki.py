@@ -68,10 +68,10 @@ class Pair:
 class Authority:
     """Root and one intermediate; `root_pem` is what clients trust."""
 
-    def __init__(self, folder):
-        self._root_key = new_key("p256")
+    def __init__(self, folder, key="p256"):
+        self._root_key = new_key(key)
         self._root = self._make_ca("flow test root", self._root_key, None, None)
-        self._sub_key = new_key("p256")
+        self._sub_key = new_key(key)
         self._sub = self._make_ca("flow test intermediate", self._sub_key, self._root, self._root_key)
         self.root_pem = _pem(self._root)
         self.root_file = Path(folder) / "root.pem"
