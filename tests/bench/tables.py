@@ -42,7 +42,7 @@ def cpu_cell(full, title, case):
     user_us = cpu * user / max(user + system, 1)
     value, spread = ratio(full, title, case, "cpu_us")
     shown = f"{user_us:.0f} + {cpu - user_us:.0f} · {value:.2f}"
-    return shown if title == plan.NGINX else f"{shown} ± {spread:.0f} %"
+    return shown if title == plan.NGINX or plan.ROUNDS == 1 else f"{shown} ± {spread:.0f} %"
 
 
 def limit_row(full, speeds):
