@@ -48,7 +48,7 @@ UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FAULT := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/fault_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run check unit-tests replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps peer-deps bench soak install clean help FORCE
+.PHONY: all run check unit-tests replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps peer-deps bench bench-scale soak install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -60,6 +60,7 @@ help:
 	@echo 'make check      all tests; T=name only some, SAN=1 with sanitizers'
 	@echo 'make fuzz       T=hello S=60: fuzz one target (clang)'
 	@echo 'make coverage   lines of the parsers that the fuzz corpora reach'
+	@echo 'make bench-scale  N=1000000: what a thousand to a million tenants cost; 20 minutes'
 	@echo 'make bench      a handshake beside nginx and Caddy: CPU, rate, latency, memory; minutes'
 	@echo 'make soak       honest clients among 10,000 stalled ones; memory over 200,000 requests; minutes'
 	@echo 'make lint       formatting, arrows, forbidden functions, copies printed from tables'
@@ -83,7 +84,7 @@ fuzz-deps:
 	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps fuzz
 
 # Goals that compile ask once which mbedTLS there is; the answer is a file of make assignments.
-ifneq ($(filter-out deps deps-check fuzz-deps bench-deps peer-deps clean help run check fuzz coverage bench soak format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-check fuzz-deps bench-deps peer-deps clean help run check fuzz coverage bench bench-scale soak format,$(or $(MAKECMDGOALS),all)),)
 -include $(O)/mbedtls.mk
 endif
 
@@ -190,6 +191,11 @@ soak: bench-deps
 bench: peer-deps
 	@$(MAKE) --no-print-directory all $(O)/bench/load $(O)/bench/stall $(O)/bench/bare $(O)/bench/heap.so
 	@ROUNDS=$(or $(ROUNDS),5) tests/bench/handshake $(O) '$(KEEP)'
+
+# make bench-scale: tests/bench/scale says what it measures; N=1000000: the largest set; KEEP=1 as above.
+bench-scale: bench-deps
+	@$(MAKE) --no-print-directory all $(O)/bench/ask $(O)/bench/mint
+	@tests/bench/scale $(O) '$(N)' '$(KEEP)'
 
 $(O)/bench/heap.so: tests/bench/heap.c
 	@mkdir -p $(@D)
