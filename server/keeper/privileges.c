@@ -1,6 +1,7 @@
 #include "privileges.h"
 
 #include "../../base/err.h"
+#include "priority.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -54,6 +55,7 @@ int privileges_drop(const char *user, const struct identity *id, struct err *err
 	static const struct rlimit none = {0};
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return err_errno(err, errno, "RLIMIT_CORE");
+	priority_permit();
 	if (geteuid() != 0 || id->uid == 0)
 		return 0;
 	int keeps = has_read_search();

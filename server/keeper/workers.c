@@ -4,6 +4,7 @@
 #include "../../base/db.h"
 #include "../../base/err.h"
 #include "../../base/log.h"
+#include "priority.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -61,7 +62,9 @@ static int spawn(struct worker_process *p, struct err *err)
 		.stdio_count = FIRST_FD + (int)listen_count,
 	};
 	metric_page_reset_slot(w->page, p->slot, WORKER_STARTING);
+	priority_restore(); /* it is the keeper's reloads that can wait, not the worker */
 	int rc = uv_spawn(w->loop, &p->process, &options);
+	priority_lower();
 	free(stdio);
 	if (rc) {
 		uv_close((uv_handle_t *)&p->process, on_process_closed); /* libuv has it in its list already */

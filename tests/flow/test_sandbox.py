@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -23,7 +24,7 @@ NEW = OLD.replace(b"mail.example.com", b"mail2.example.com")
 OLD_YAML = domains(tenant())
 NEW_YAML = domains(tenant(mx="[mail2.example.com]"))
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-CAP_DAC_READ_SEARCH, CAP_SETPCAP = 1 << 2, 1 << 8
+CAP_DAC_READ_SEARCH, CAP_SETPCAP, CAP_SYS_RESOURCE = 1 << 2, 1 << 8, 1 << 24
 
 needs_root = pytest.mark.skipif(not rig.IS_ROOT, reason="only root may become somebody else")
 needs_list = pytest.mark.skipif(
@@ -276,3 +277,31 @@ def test_no_call_of_a_worker_is_missing_from_the_list(site, folder):
     if has_landlock:
         whole = [path.read_text(errors="replace") for path in traces.iterdir()]
         assert sum(bool(re.search(r"^landlock_restrict_self\(.* = 0$", text, re.M)) for text in whole) == 3
+
+
+# --- who stands back ----------------------------------------
+
+
+def nice_of(pid):
+    return os.getpriority(os.PRIO_PROCESS, pid)
+
+
+def may_come_back():
+    """Root without the capability, or a user, may lower its priority only for good."""
+    if not rig.IS_ROOT:
+        return resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - nice_of(0)
+    return bool(capabilities("self")["Eff"] & CAP_SYS_RESOURCE)
+
+
+def test_the_keeper_stands_back_and_its_workers_do_not(server):
+    """A reload of a million rows takes a core for seconds; answers come first. So also after a restart."""
+    mine = nice_of(0)
+    wanted = min(mine + 10, 19) if may_come_back() else mine
+    assert nice_of(server.process.pid) == wanted
+    assert [nice_of(pid) for pid in server.worker_pids()] == [mine, mine]
+    victim = server.worker_pids()[0]
+    mark = server.log.mark()
+    os.kill(victim, signal.SIGKILL)
+    server.log.wait("worker.serving", since=mark)
+    assert [nice_of(pid) for pid in server.worker_pids()] == [mine, mine]
+    assert nice_of(server.process.pid) == wanted
