@@ -1,6 +1,7 @@
 # mta-sts-server. `make run` and `make check` are all that a fresh Debian machine needs; `make help` lists the rest.
 #   T=name     only tests whose name holds it          SAN=1      with address and undefined-behaviour sanitizers
 #   MBEDTLS=system|static, MBEDTLS_TARBALL=file        where mbedTLS comes from (packaging/mbedtls/find)
+#   ACCELERATOR=openssl|none                           what computes its curves (packaging/mbedtls/accelerator)
 
 B := build
 ifdef SAN
@@ -68,33 +69,42 @@ help:
 
 # --- dependencies ---------------------------------------------------------------------------------------------
 
+DEPS = MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' ACCELERATOR='$(ACCELERATOR)' packaging/deps
+
 deps:
-	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps build
+	@$(DEPS) build
 
 deps-check:
-	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps check
+	@$(DEPS) check
 
 bench-deps:
-	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps bench
+	@$(DEPS) bench
 
 peer-deps:
 	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps peers
 
 fuzz-deps:
-	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps fuzz
+	@$(DEPS) fuzz
 
 # Goals that compile ask once which mbedTLS there is; the answer is a file of make assignments.
 ifneq ($(filter-out deps deps-check fuzz-deps bench-deps peer-deps clean help run check fuzz coverage bench bench-scale soak format,$(or $(MAKECMDGOALS),all)),)
 -include $(O)/mbedtls.mk
 endif
 
-$(O)/mbedtls.mk: packaging/mbedtls/find
+# what was chosen last: another choice asks anew
+MBEDTLS_CHOICE := $(MBEDTLS) $(MBEDTLS_TARBALL) $(ACCELERATOR)
+$(O)/mbedtls.choice: FORCE
 	@mkdir -p $(@D)
-	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' CC='$(CC)' packaging/mbedtls/find $(O)/mbedtls > $@
+	@echo '$(MBEDTLS_CHOICE)' | cmp -s - $@ || echo '$(MBEDTLS_CHOICE)' > $@
 
-$(O)/mbedtls/stamp: packaging/mbedtls/mbedtls_config.h packaging/mbedtls/build
-	@MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' MBEDTLS_EXTRA_CFLAGS='$(MBEDTLS_EXTRA_CFLAGS)' CC='$(CC)' \
-		packaging/mbedtls/build $(O)/mbedtls
+$(O)/mbedtls.mk: packaging/mbedtls/find $(wildcard packaging/mbedtls/accelerator/*.c) $(O)/mbedtls.choice
+	@mkdir -p $(@D)
+	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' ACCELERATOR='$(ACCELERATOR)' CC='$(CC)' \
+		packaging/mbedtls/find $(O)/mbedtls > $@
+
+$(O)/mbedtls/stamp: $(O)/mbedtls.mk $(wildcard packaging/mbedtls/mbedtls_config.h packaging/mbedtls/build packaging/mbedtls/accelerator/*)
+	@MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' MBEDTLS_EXTRA_CFLAGS='$(MBEDTLS_EXTRA_CFLAGS)' ACCELERATOR='$(MBEDTLS_ACCELERATOR)' \
+		CC='$(CC)' packaging/mbedtls/build $(O)/mbedtls
 
 MBEDTLS_STAMP = $(if $(MBEDTLS_DIR),$(O)/mbedtls/stamp)
 

@@ -1,0 +1,163 @@
+#include "accelerator.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <string.h>
+
+psa_status_t __real_psa_crypto_init(void);
+psa_status_t __wrap_psa_crypto_init(void);
+void __real_mbedtls_psa_crypto_free(void);
+void __wrap_mbedtls_psa_crypto_free(void);
+
+struct accelerator accelerator;
+
+psa_status_t accelerator_failed(psa_status_t otherwise)
+{
+	unsigned long code = ERR_peek_error();
+	ERR_clear_error();
+	return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ? PSA_ERROR_INSUFFICIENT_MEMORY : otherwise;
+}
+
+static void stop(void)
+{
+	struct accelerator *a = &accelerator;
+	accelerator_forget_rsa();
+	EC_KEY_free(a->p256_key);
+	EC_GROUP_free(a->p256);
+	BN_CTX_free(a->numbers);
+	EVP_PKEY_free(a->x25519_point);
+	EVP_PKEY_CTX_free(a->x25519_import);
+	EVP_MD_free(a->sha256);
+	EVP_MD_free(a->sha384);
+	EVP_MD_free(a->sha512);
+	*a = (struct accelerator){0};
+}
+
+static bool start_p256(struct accelerator *a)
+{
+	a->p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	a->p256_key = EC_KEY_new();
+	a->numbers = BN_CTX_new();
+	return a->p256 && a->p256_key && a->numbers && EC_KEY_set_group(a->p256_key, a->p256) == 1;
+}
+
+static bool start_x25519(struct accelerator *a)
+{
+	static const uint8_t nine[32] = {9}; /* any would do */
+	a->x25519_point = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, nine, sizeof nine);
+	a->x25519_import = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+	return a->x25519_point && a->x25519_import && EVP_PKEY_fromdata_init(a->x25519_import) == 1;
+}
+
+static bool start_hashes(struct accelerator *a)
+{
+	a->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+	a->sha384 = EVP_MD_fetch(NULL, "SHA2-384", NULL);
+	a->sha512 = EVP_MD_fetch(NULL, "SHA2-512", NULL);
+	return a->sha256 && a->sha384 && a->sha512;
+}
+
+/* --- does it work? It also makes libcrypto seed its random numbers and load what it loads late --- */
+
+struct trial {
+	psa_key_type_t type;
+	size_t bits;
+	psa_algorithm_t alg;
+};
+
+static psa_status_t make_key(const struct trial *t, psa_key_id_t *out)
+{
+	psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+	psa_set_key_type(&attributes, t->type);
+	psa_set_key_bits(&attributes, t->bits);
+	psa_set_key_algorithm(&attributes, t->alg);
+	psa_set_key_usage_flags(&attributes,
+				PSA_KEY_USAGE_SIGN_HASH | PSA_KEY_USAGE_VERIFY_HASH | PSA_KEY_USAGE_DERIVE);
+	return psa_generate_key(&attributes, out);
+}
+
+static psa_status_t agree(psa_key_id_t ours, psa_key_id_t theirs, uint8_t secret[32])
+{
+	uint8_t public[PSA_EXPORT_PUBLIC_KEY_MAX_SIZE];
+	size_t len;
+	psa_status_t rc = psa_export_public_key(theirs, public, sizeof public, &len);
+	return rc ? rc : psa_raw_key_agreement(PSA_ALG_ECDH, ours, public, len, secret, 32, &len);
+}
+
+/* try_agreement: two keys come to the same secret from either side. */
+static psa_status_t try_agreement(const struct trial *t)
+{
+	psa_key_id_t a = 0, b = 0;
+	uint8_t of_a[32] = {0}, of_b[32] = {1};
+	psa_status_t rc = make_key(t, &a);
+	if (rc == PSA_SUCCESS)
+		rc = make_key(t, &b);
+	if (rc == PSA_SUCCESS)
+		rc = agree(a, b, of_a);
+	if (rc == PSA_SUCCESS)
+		rc = agree(b, a, of_b);
+	if (rc == PSA_SUCCESS && memcmp(of_a, of_b, sizeof of_a) != 0)
+		rc = PSA_ERROR_CORRUPTION_DETECTED;
+	OPENSSL_cleanse(of_a, sizeof of_a);
+	OPENSSL_cleanse(of_b, sizeof of_b);
+	(void)psa_destroy_key(a);
+	(void)psa_destroy_key(b);
+	return rc;
+}
+
+/* try_signature: what was signed verifies. */
+static psa_status_t try_signature(const struct trial *t)
+{
+	psa_key_id_t key = 0;
+	uint8_t hash[32] = "not a hash of anything", signature[PSA_SIGNATURE_MAX_SIZE];
+	size_t len;
+	psa_status_t rc = make_key(t, &key);
+	if (rc == PSA_SUCCESS)
+		rc = psa_sign_hash(key, t->alg, hash, sizeof hash, signature, sizeof signature, &len);
+	if (rc == PSA_SUCCESS)
+		rc = psa_verify_hash(key, t->alg, hash, sizeof hash, signature, len);
+	(void)psa_destroy_key(key);
+	return rc;
+}
+
+static psa_status_t try_all(void)
+{
+	static const struct trial x25519 = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_MONTGOMERY), 255, PSA_ALG_ECDH};
+	static const struct trial p256 = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), 256, PSA_ALG_ECDH};
+	static const struct trial ecdsa = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), 256,
+					   PSA_ALG_ECDSA(PSA_ALG_SHA_256)};
+	psa_status_t rc = try_agreement(&x25519);
+	if (rc == PSA_SUCCESS)
+		rc = try_agreement(&p256);
+	return rc ? rc : try_signature(&ecdsa);
+}
+
+static psa_status_t start(void)
+{
+	/* No openssl.cnf: it names engines and modules, which are files and somebody else's code. Nothing at exit:
+	 * a process that ends in a hurry shall not stumble there. */
+	const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT;
+	struct accelerator *a = &accelerator;
+	if (OPENSSL_init_crypto(options, NULL) == 1 && start_p256(a) && start_x25519(a) && start_hashes(a))
+		return try_all();
+	return accelerator_failed(PSA_ERROR_GENERIC_ERROR);
+}
+
+/* --- in place of mbedTLS's --- */
+
+psa_status_t __wrap_psa_crypto_init(void)
+{
+	psa_status_t rc = __real_psa_crypto_init();
+	if (rc || accelerator.p256)
+		return rc;
+	rc = start();
+	if (rc)
+		__wrap_mbedtls_psa_crypto_free();
+	return rc;
+}
+
+void __wrap_mbedtls_psa_crypto_free(void)
+{
+	stop();
+	__real_mbedtls_psa_crypto_free();
+}
