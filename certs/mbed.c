@@ -44,6 +44,20 @@ void mbed_stop(void)
 	mbedtls_psa_crypto_free();
 }
 
+const char *mbed_accelerator(void)
+{
+#if defined(MBEDTLS_ACCELERATOR) /* packaging/mbedtls/accelerator */
+	return MBEDTLS_ACCELERATOR;
+#else
+	return "none";
+#endif
+}
+
+size_t mbed_message_max_bytes(void)
+{
+	return MBEDTLS_SSL_OUT_CONTENT_LEN; /* it does not split them over records */
+}
+
 int mbed_random(void *ctx, unsigned char *out, size_t len)
 {
 	(void)ctx;

@@ -20,6 +20,12 @@ struct mbedtls_pk_context;
 int mbed_start(struct err *err);
 void mbed_stop(void);
 
+/* mbed_accelerator: what computes the curves and hashes in the library's place: "openssl", "none". */
+const char *mbed_accelerator(void);
+
+/* mbed_message_max_bytes: the longest handshake message that the library can send. */
+size_t mbed_message_max_bytes(void);
+
 /* mbed_random: the signature of mbedTLS's f_rng; ctx unused. */
 int mbed_random(void *ctx, unsigned char *out, size_t len);
 

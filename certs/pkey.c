@@ -60,6 +60,13 @@ static int is_edwards(struct span der)
 	return has_oid(der, "\x06\x03\x2b\x65\x70") || has_oid(der, "\x06\x03\x2b\x65\x71");
 }
 
+static int check_halves(const mbedtls_pk_context *key)
+{
+	int rc = mbedtls_pk_check_pair(key, key, mbed_random, NULL);
+	/* what it says by way of PSA, and without */
+	return rc == MBEDTLS_ERR_PK_BAD_INPUT_DATA ? MBEDTLS_ERR_ECP_BAD_INPUT_DATA : rc;
+}
+
 int pkey_parse(struct span der, struct pkey *out)
 {
 	*out = (struct pkey){0};
@@ -69,7 +76,7 @@ int pkey_parse(struct span der, struct pkey *out)
 	if (rc == MBEDTLS_ERR_PK_KEY_INVALID_FORMAT && is_edwards(der))
 		rc = MBEDTLS_ERR_PK_UNKNOWN_PK_ALG;
 	if (rc == 0)
-		rc = mbedtls_pk_check_pair(&key, &key, mbed_random, NULL);
+		rc = check_halves(&key);
 	if (rc == 0)
 		rc = describe(&key, out);
 	mbedtls_pk_free(&key);

@@ -14,7 +14,7 @@ struct buf;
 struct err;
 struct selfca;
 
-enum { SELFCA_NAMES_MAX = 100 };
+enum { SELFCA_NAMES_MAX = 25 }; /* the longest still fit a handshake: see verdict.h */
 
 /* selfca_new: a fresh P-256 CA "mta-sts-server dev CA", valid from one day before now to one year after. */
 int selfca_new(struct selfca **out, int64_t now_unix_s, struct err *err);

@@ -3,6 +3,7 @@
 #include "../base/clock.h"
 #include "../base/span.h"
 #include "chain.h"
+#include "mbed.h"
 #include "pairs.h"
 
 #include <stdarg.h>
@@ -59,6 +60,18 @@ static bool refuses_key(const struct chain *c, char text[VERDICT_TEXT_BYTES])
 	}
 }
 
+static bool refuses_length(const struct chain *c, char text[VERDICT_TEXT_BYTES])
+{
+	/* RFC 8446 4, 4.4.2: 8 bytes, and 5 around each certificate, which der has 4 before; RFC 5246's is shorter */
+	size_t len = 8 + c->der.len + c->cert_count, max = mbed_message_max_bytes();
+	if (len <= max)
+		return false;
+	return refuse(c, text,
+		      "with its issuers it takes %zu bytes of a handshake, and no more than %zu can be sent; have it "
+		      "issued for fewer names, or leave out needless issuers",
+		      len, max);
+}
+
 bool verdict_refuses(const struct chain *c, char text[VERDICT_TEXT_BYTES])
 {
 	/* RFC 9525 6.1: the common name is no identifier */
@@ -72,7 +85,7 @@ bool verdict_refuses(const struct chain *c, char text[VERDICT_TEXT_BYTES])
 		return refuse(c, text, "its key usage lacks digitalSignature, which every handshake needs");
 	if (c->has_unknown_critical)
 		return refuse(c, text, "it has a critical extension that clients do not know (a precertificate?)");
-	return refuses_key(c, text);
+	return refuses_length(c, text) || refuses_key(c, text);
 }
 
 /* ---- what is stored, and should be mended ---- */

@@ -15,9 +15,9 @@ enum { VERDICT_TEXT_BYTES = 384 };
 /* text: NUL-terminated, not kept */
 typedef void verdict_fn(void *ctx, bool is_error, const char *text);
 
-/* verdict_refuses: true when the chain must not be stored, whatever its dates: no client could use it, or serving it
- * would hurt others. Then text says why and what to do.
- * source  RFC 9525 6, RFC 5280 4.2.1.3 and 4.2.1.12, CA/Browser Forum BR 6.1.5 */
+/* verdict_refuses: true when the chain must not be stored, whatever its dates: no client could use it, it is
+ * longer than the TLS library can send, or serving it would hurt others. Then text says why and what to do.
+ * source  RFC 9525 6, RFC 5280 4.2.1.3 and 4.2.1.12, RFC 8446 4.4.2, CA/Browser Forum BR 6.1.5 */
 bool verdict_refuses(const struct chain *c, char text[VERDICT_TEXT_BYTES]);
 
 /* verdict_of_pair: what is to be said now about a pair that is stored: expired, not yet valid, expires soon,

@@ -37,7 +37,7 @@ static int run(enum args_wish wish, const struct args *a)
 		else
 			print_help();
 		return EXIT_DONE;
-	case ARGS_VERSION: (void)puts("mta-sts-server " MTA_STS_VERSION); return EXIT_DONE;
+	case ARGS_VERSION: cmd_print_version(); return EXIT_DONE;
 	case ARGS_WRONG: return EXIT_USAGE;
 	case ARGS_NOMEM: break;
 	}

@@ -87,8 +87,7 @@
 #define MBEDTLS_X509_CRT_WRITE_C
 #define MBEDTLS_X509_CSR_WRITE_C
 
-/* TLS 1.2 and 1.3, server and client, forward secrecy only. The record buffers keep the library's 16 KiB: as a client
- * we must take any record, and a Certificate message, which is not split over records, must fit the outgoing one. */
+/* TLS 1.2 and 1.3, server and client, forward secrecy only. */
 #define MBEDTLS_SSL_TLS_C
 #define MBEDTLS_SSL_SRV_C
 #define MBEDTLS_SSL_CLI_C
@@ -103,3 +102,9 @@
 #define MBEDTLS_SSL_ALPN                  /* http/1.1 and acme-tls/1 */
 #define MBEDTLS_SSL_ALL_ALERT_MESSAGES    /* the peer learns why */
 #define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE /* TLS 1.3 requires it; `verify` looks at the chain */
+
+/* The two record buffers are most of what a connection costs. In: a ClientHello with every post-quantum share that there
+ * is, and a request's head, both far below; a longer record gets the alert record_overflow. Out: a Certificate message,
+ * which the library does not split over records: certs/verdict refuses what is longer. */
+#define MBEDTLS_SSL_IN_CONTENT_LEN 8192
+#define MBEDTLS_SSL_OUT_CONTENT_LEN 8192

@@ -1,6 +1,7 @@
 #include "cmd.h"
 
 #include "../../base/err.h"
+#include "../../certs/mbed.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,11 @@ void cmd_say(const char *fmt, ...)
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
+}
+
+void cmd_print_version(void)
+{
+	(void)printf("mta-sts-server " MTA_STS_VERSION " (accelerator: %s)\n", mbed_accelerator());
 }
 
 int cmd_status_of(int rc)

@@ -41,6 +41,9 @@ extern const struct cmd cmd_serve, cmd_check, cmd_policy, cmd_records, cmd_statu
 /* cmd_say: "mta-sts-server: " and the sentence on standard error. */
 void cmd_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* cmd_print_version: of the program, and what computes its handshakes: for who reports a bug. */
+void cmd_print_version(void);
+
 /* cmd_status_of: the exit status for an ERR_. */
 int cmd_status_of(int rc);
 

@@ -179,6 +179,8 @@ static enum tls_result result_of(int rc)
 static enum tls_result fail_loudly(struct tls *t, int rc, size_t sent_before, unsigned char alert)
 {
 	enum tls_result result = result_of(rc);
+	if (rc == MBEDTLS_ERR_SSL_BAD_INPUT_DATA) /* a record that the buffer does not hold */
+		alert = MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW;
 	if (result == TLS_FAILED && t->out->len == sent_before)
 		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
 	return result;

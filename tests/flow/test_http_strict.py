@@ -2,6 +2,7 @@
 (conformance.md 1.5 and 4: A-H13, A-H14, A-H16, A-H17, A-H20)."""
 
 import socket
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -334,3 +335,23 @@ def test_A_H16_a_client_that_closes_at_once(server):
     for _ in range(1000):
         socket.create_connection(server.address, timeout=10).close()
     assert ask(server, request(HOST)).body == BODY
+
+
+# --- records longer than the server takes ----------------------------------------
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("size, is_taken", [(8192, True), (9000, False), (16384, False)])
+def test_a_request_in_one_long_record(server, size, is_taken, version):
+    """mta-sts-server(8): up to 8,192 bytes; more is a record_overflow, not a broken connection."""
+    head = request(HOST, extra=["X: " + "a" * 8000])
+    data = head.ljust(size, b"x")[:size]
+    context = wire.client_context(server.site.authority.root_file, version=version)
+    with wire.Connection(server.address, HOST, context) as connection:
+        assert connection.handshake()
+        connection.send(data, record_bytes=size)
+        outcome = connection.read_all()
+    if is_taken:
+        assert outcome.response.status == 200
+    else:
+        assert "RECORD_OVERFLOW" in outcome.error.upper() and not outcome.received

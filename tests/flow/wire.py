@@ -50,6 +50,9 @@ class Response:
         return {word.strip() for word in self.fields.get("allow", "").split(",")}
 
 
+RECORD_BYTES = 8192  # mta-sts-server(8): the longest that the server takes
+
+
 def parse_response(raw):
     """The one response in raw. Bare line feeds, a doubled field, bytes that are no text are failures."""
     head, separator, body = raw.partition(b"\r\n\r\n")
@@ -228,9 +231,10 @@ class Connection:
         }
         return True
 
-    def send(self, data, byte_by_byte=False):
-        """All of data in one record, or each byte in a record and a segment of its own."""
-        for piece in [data[i : i + 1] for i in range(len(data))] if byte_by_byte else [data]:
+    def send(self, data, byte_by_byte=False, record_bytes=RECORD_BYTES):
+        """In records as long as the server takes them, or each byte in a record and a segment of its own."""
+        size = 1 if byte_by_byte else record_bytes
+        for piece in [data[i : i + size] for i in range(0, len(data), size)]:
             self._tls.write(piece)
             self._flush()
 

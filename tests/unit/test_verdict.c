@@ -72,6 +72,32 @@ static void test_verdict_refuses_what_nobody_can_use(void **state)
 	}
 }
 
+/* A handshake message: RFC 8446 4.4.2. Only the lengths are looked at. */
+static void test_verdict_refuses_what_cannot_be_sent(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t cert_count;
+		int over;
+		bool is_refused;
+	} rows[] = {{1, 0, false}, {1, 1, true}, {3, 0, false}, {3, 1, true}};
+	struct buf b = fixture("leaf.pem");
+	struct pem_file f;
+	assert_int_equal(pem_parse(buf_span(&b), &f, NULL), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[VERDICT_TEXT_BYTES] = "";
+		struct chain c = f.chains[0];
+		c.cert_count = rows[i].cert_count;
+		/* stored with 4 bytes before each certificate, sent with 5 around it and 8 before all */
+		size_t der_len = mbed_message_max_bytes() - 8 - 5 * c.cert_count + (size_t)rows[i].over;
+		c.der.len = der_len + 4 * c.cert_count;
+		assert_int_equal(verdict_refuses(&c, text), rows[i].is_refused);
+		assert_int_equal(strstr(text, "of a handshake, and no more than") != NULL, rows[i].is_refused);
+	}
+	pem_deinit(&f);
+	buf_deinit(&b);
+}
+
 enum { DAY_S = 86400 };
 
 /* What is said about pairs that are served. Dates in days from now. */
@@ -165,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdict_refuses_what_nobody_can_use),
+		cmocka_unit_test(test_verdict_refuses_what_cannot_be_sent),
 		cmocka_unit_test(test_verdict_of_pairs),
 		cmocka_unit_test(test_verdict_says_how_many_names),
 	};
