@@ -102,7 +102,7 @@ $(O)/mbedtls.mk: packaging/mbedtls/find $(wildcard packaging/mbedtls/accelerator
 	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' ACCELERATOR='$(ACCELERATOR)' CC='$(CC)' \
 		packaging/mbedtls/find $(O)/mbedtls > $@
 
-$(O)/mbedtls/stamp: $(O)/mbedtls.mk $(wildcard packaging/mbedtls/mbedtls_config.h packaging/mbedtls/build packaging/mbedtls/accelerator/*)
+$(O)/mbedtls/stamp: $(O)/mbedtls.mk $(wildcard packaging/mbedtls/build packaging/mbedtls/*.h packaging/mbedtls/*.patch packaging/mbedtls/accelerator/*)
 	@MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' MBEDTLS_EXTRA_CFLAGS='$(MBEDTLS_EXTRA_CFLAGS)' ACCELERATOR='$(MBEDTLS_ACCELERATOR)' \
 		CC='$(CC)' packaging/mbedtls/build $(O)/mbedtls
 
