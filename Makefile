@@ -49,7 +49,8 @@ UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 FAULT := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/fault_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run check unit-tests replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps peer-deps bench bench-scale soak install clean help FORCE
+.PHONY: all run check unit-tests plain replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps \
+	peer-deps bench bench-scale soak install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -81,7 +82,7 @@ bench-deps:
 	@$(DEPS) bench
 
 peer-deps:
-	@MBEDTLS='$(MBEDTLS)' MBEDTLS_TARBALL='$(MBEDTLS_TARBALL)' packaging/deps peers
+	@$(DEPS) peers
 
 fuzz-deps:
 	@$(DEPS) fuzz
@@ -152,11 +153,15 @@ unit-tests: $(UNIT)
 replays: $(FUZZ:fuzz_%=$(O)/fuzz/replay_%)
 faults: $(FAULT:%=$(O)/fault/%)
 
+# What is tested as built without the accelerator: see tests/run.
+plain: all $(patsubst %,$(O)/tests/test_%,crypto import mbed session)
+
 # What is built is built before any test runs. The corpora are always replayed under sanitizers.
 check: deps-check
 	@$(MAKE) --no-print-directory all unit-tests
 	@$(MAKE) --no-print-directory SAN=1 replays faults
-	@tests/run $(O) $(B)/san '$(T)'
+	@$(MAKE) --no-print-directory O=$(B)/plain SAN= ACCELERATOR=none plain
+	@tests/run $(O) $(B)/san $(B)/plain '$(T)'
 
 run: deps
 	@$(MAKE) --no-print-directory all
@@ -228,6 +233,6 @@ install: all
 	install -D -m 644 mta-sts-server.yaml $(DESTDIR)$(PREFIX)/share/doc/mta-sts-server/mta-sts-server.yaml
 
 clean:
-	rm -rf $(B)/obj $(B)/san $(B)/clang $(B)/coverage $(B)/tests $(B)/bench $(B)/fuzz $(B)/libserver.a $(B)/mta-sts-server $(B)/flags
+	rm -rf $(B)/obj $(B)/san $(B)/plain $(B)/clang $(B)/coverage $(B)/tests $(B)/bench $(B)/fuzz $(B)/libserver.a $(B)/mta-sts-server $(B)/flags
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

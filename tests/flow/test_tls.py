@@ -439,3 +439,44 @@ def test_plain_http_on_the_tls_port_is_closed_at_once(server):
     """No hang, no HTTP in the clear."""
     answer = wire.raw_exchange(server.address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer == b"" or (answer[:1] == b"\x15" and len(answer) == 7)
+
+
+# --- chains that just fit, and that do not ----------------------------------------
+
+
+def message_bytes(pair):
+    """Of the Certificate message with leaf and intermediate: RFC 8446 4.4.2."""
+    end = "-----END CERTIFICATE-----\n"
+    pems = [pem + end for pem in pair.chain_pem.decode().split(end)[:-1]]
+    return 8 + sum(5 + len(ssl.PEM_cert_to_DER_cert(pem)) for pem in pems)
+
+
+def issue_of_size(authority, host, size):
+    """A chain whose Certificate message has exactly that many bytes. A signature's length varies: tried again."""
+    count, last = 0, 1
+    for _ in range(200):
+        names = [f"{i:03}.{'x' * 50}.example" for i in range(count)]  # 64 bytes each as they are encoded
+        pair = authority.issue(host, "y" * last + ".example", *names)
+        missing = size - message_bytes(pair)
+        if missing == 0:
+            return pair
+        more, last = divmod(last - 1 + missing, 64)
+        count, last = max(count + more, 0), min(last + 1, 63)
+    raise AssertionError("no chain of that size came out")
+
+
+def test_a_chain_that_cannot_be_sent_is_not_taken(site):
+    """mta-sts-server.yaml(5), E13; what is taken can be sent, to the last byte."""
+    names = [f"{i:03}.{'x' * 50}.example" for i in range(400)]
+    site.authority.issue("mta-sts.example.org", *names).save(site.certs / "long")
+    site.write(domains(tenant(), tenant("example.org")))
+    with site.serve() as server:
+        problem = server.log.wait("certs.problem").fields["text"]
+        limit = int(re.search(r"no more than (\d+)", problem).group(1))
+        assert_turned_away(hello_only(server, "mta-sts.example.org"), wire.ALERT_UNRECOGNIZED_NAME)
+        issue_of_size(site.authority, "mta-sts.example.com", limit).save(site.certs / "fits")
+        server.log.wait("certs.done", added="1")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = wire.client_context(site.authority.root_file, version=version)
+            outcome = server.exchange(request("mta-sts.example.com"), context=context)
+            assert outcome.response.body == BODY

@@ -89,6 +89,7 @@ def test_C105_a_tls_1_2_client_must_know_the_groups_of_certificate_and_exchange(
     assert status != 0 and re.search(r"SSL alert number 40\b", text), text
     assert_answered(s_client(server, ECDSA_HOST, "-tls1_2", "-groups", "X25519:P-256")[1])
     assert_answered(s_client(server, ECDSA_HOST, "-tls1_3", "-groups", "X25519")[1])
+    assert_answered(s_client(server, BOTH_HOST, "-tls1_2", "-groups", "X25519")[1])  # by the RSA certificate
 
 
 @pytest.mark.parametrize("groups", ["X448:X25519", "P-521:P-256", "X448:P-521:P-384", "ffdhe2048:X25519"])
