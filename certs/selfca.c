@@ -15,8 +15,8 @@
 
 enum {
 	DAY_S = 86400,
-	CERT_MAX_BYTES = 8192,  /* 25 names of 253 bytes and 1 KiB around them */
-	PEM_MAX_BYTES = 12288,  /* a third more, and a line end every 64 */
+	CERT_MAX_BYTES = 8192, /* 25 names of 253 bytes and 1 KiB around them */
+	PEM_MAX_BYTES = 12288, /* a third more, and a line end every 64 */
 	KEY_ID_BYTES = 20,
 	SERIAL_BYTES = 16,
 };

@@ -103,8 +103,8 @@
 #define MBEDTLS_SSL_ALL_ALERT_MESSAGES    /* the peer learns why */
 #define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE /* TLS 1.3 requires it; `verify` looks at the chain */
 
-/* The two record buffers are most of what a connection costs. In: a ClientHello with every post-quantum share that there
- * is, and a request's head, both far below; a longer record gets the alert record_overflow. Out: a Certificate message,
- * which the library does not split over records: certs/verdict refuses what is longer. */
+/* The two record buffers are most of what a connection costs. In: a ClientHello with every post-quantum share that
+ * there is, and a request's head, both far below; a longer record gets the alert record_overflow. Out: a Certificate
+ * message, which the library does not split over records: certs/verdict refuses what is longer. */
 #define MBEDTLS_SSL_IN_CONTENT_LEN 8192
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 8192

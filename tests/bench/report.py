@@ -26,7 +26,7 @@ def machine():
 
 
 def version():
-    return rig.run(rig.BINARY, "--version").out.decode().split()[-1]
+    return rig.run(rig.BINARY, "--version").out.decode().split()[1]
 
 
 def keep(text, figures=None):
