@@ -7,6 +7,7 @@
 #include "complaints.h"
 #include "intake.h"
 #include "pairs.h"
+#include "part.h"
 #include "seen.h"
 #include "survey.h"
 #include "sweep.h"
@@ -15,7 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOOMED_MAX_BYTES = 1 << 30 };
+enum {
+	DOOMED_MAX_BYTES = 1 << 30,
+	/* files read per commit. LMDB keeps the pages of the largest commit for the process's life: 340 MB for 100,000
+	 * pairs at once. */
+	BATCH_COUNT = 4096,
+};
 
 struct pass {
 	const struct import *in;
@@ -24,12 +30,43 @@ struct pass {
 	struct survey survey;
 	struct intake intake;
 	struct complaints complaints;
+	struct part part;
 	struct buf doomed_keys; /* SHA256_BYTES each */
 };
 
 static int out_of_memory(struct err *err)
 {
 	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+/* ---- transactions ---- */
+
+static int end_txn(struct db_txn **txn, bool is_changed, struct err *err)
+{
+	struct db_txn *taken = *txn;
+	*txn = NULL;
+	if (is_changed)
+		return db_commit(taken, err);
+	db_end(taken);
+	return 0;
+}
+
+static int begin_txns(struct pass *p, struct err *err)
+{
+	int rc = db_begin_write(p->in->store, &p->store, err);
+	if (rc == 0)
+		rc = db_begin_write(p->in->keyring, &p->keyring, err);
+	p->survey.store = p->intake.store = p->store;
+	p->survey.keyring = p->intake.keyring = p->keyring;
+	p->intake.store_is_changed = p->intake.keyring_is_changed = false;
+	return rc;
+}
+
+/* keys before the pairs that need them */
+static int end_txns(struct pass *p, struct err *err)
+{
+	int rc = end_txn(&p->keyring, p->intake.keyring_is_changed, err);
+	return rc ? rc : end_txn(&p->store, p->intake.store_is_changed, err);
 }
 
 static int walk(struct pass *p, struct err *err)
@@ -49,6 +86,14 @@ static int walk(struct pass *p, struct err *err)
 
 /* ---- files ---- */
 
+static int take(struct pass *p, const char *path, const struct file_id *id, struct err *err)
+{
+	int rc = p->in->is_partial ? part_suspect_file(&p->part, p->store, path, err) : 0;
+	if (rc == 0)
+		rc = intake_take(&p->intake, path, id, err);
+	return rc || !p->in->is_partial ? rc : part_suspect_rivals(&p->part, p->store, path, err);
+}
+
 /* path: may lie in the survey, which moves it */
 static int examine(struct pass *p, const char *path, struct err *err)
 {
@@ -64,7 +109,7 @@ static int examine(struct pass *p, const char *path, struct err *err)
 		rc = survey_complain(&p->survey, own, true, text, err);
 	} else {
 		/* else it is gone or has grown meanwhile: the next pass will see */
-		rc = rc == 0 ? intake_take(&p->intake, own, &id, err) : 0;
+		rc = rc == 0 ? take(p, own, &id, err) : 0;
 		if (rc == 0)
 			rc = survey_note(&p->survey, own, err);
 	}
@@ -81,11 +126,17 @@ static bool is_named_key(const char *path)
 
 static int examine_fresh(struct pass *p, bool is_key_wanted, struct err *err)
 {
+	size_t count = 0;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < survey_fresh_count(&p->survey); i++) {
 		const char *path = survey_fresh(&p->survey, i);
-		if (is_named_key(path) == is_key_wanted)
-			rc = examine(p, path, err);
+		if (is_named_key(path) != is_key_wanted)
+			continue;
+		rc = examine(p, path, err);
+		if (rc == 0 && ++count % BATCH_COUNT == 0) {
+			rc = end_txns(p, err);
+			rc = rc ? rc : begin_txns(p, err);
+		}
 	}
 	return rc;
 }
@@ -100,6 +151,24 @@ static int fetch_keys(struct pass *p, size_t wait_count, struct err *err)
 		if (!intake_has_key(&p->intake, w.spki) && idmap_has(&p->survey.key_files, w.spki, &at))
 			rc = examine(p, survey_path(&p->survey, at), err);
 	}
+	return rc;
+}
+
+/* halves that are in files out of reach: keys for leaves that wait, leaves for keys that are new */
+static int find_halves(struct pass *p, struct err *err)
+{
+	struct idmap spkis = {0};
+	int put = 0;
+	for (size_t i = 0; put != ERR_NOMEM && i < survey_wait_count(&p->survey); i++) {
+		struct survey_wait w = survey_wait(&p->survey, i);
+		if (w.is_missed && !intake_has_key(&p->intake, w.spki))
+			put = idmap_put(&spkis, w.spki, 0);
+	}
+	for (size_t i = 0; put != ERR_NOMEM && i < p->intake.key_count; i++)
+		if (p->intake.keys[i].der.p)
+			put = idmap_put(&spkis, p->intake.keys[i].spki, 0);
+	int rc = put == ERR_NOMEM ? out_of_memory(err) : part_find_halves(&p->survey, &spkis, err);
+	idmap_deinit(&spkis);
 	return rc;
 }
 
@@ -126,47 +195,62 @@ static int join_halves(struct pass *p, struct err *err)
 
 /* ---- what is gone ---- */
 
-static bool is_below(struct span path, struct span root)
+static int forget_file(struct pass *p, struct span key, struct err *err)
 {
-	while (root.len > 1 && root.p[root.len - 1] == '/')
-		root.len--;
-	return path.len >= root.len && memcmp(path.p, root.p, root.len) == 0 &&
-	       (path.len == root.len || path.p[root.len] == '/' || root.len == 1);
+	uint8_t path_id[IDMAP_ID_BYTES];
+	char own[DB_KEY_MAX_BYTES + 1];
+	idmap_id_of_text(key, path_id);
+	if (idmap_has(&p->survey.visited, path_id, NULL))
+		return 0;
+	memcpy(own, key.p, key.len); /* deleting moves what key points to */
+	own[key.len] = '\0';
+	int rc = p->in->is_partial ? part_suspect_file(&p->part, p->store, own, err) : 0;
+	p->intake.store_is_changed = true;
+	return rc ? rc : db_delete(p->store, DB_PEM_FILES, (struct span){own, key.len}, err);
 }
 
-/* was the file's folder walked? */
-static bool is_in_reach(const struct pass *p, struct span key)
+/* those whose path begins with a prefix; with is_whole, the one whose path it is */
+static int forget_gone(struct pass *p, struct span prefix, bool is_whole, struct err *err)
 {
-	struct span path = seen_path_of(key);
-	if (!p->in->is_partial)
-		return true;
-	for (size_t i = 0; path.len && i < p->in->path_count; i++)
-		if (is_below(path, span_of(p->in->paths[i])))
-			return true;
-	return false;
+	struct db_cursor *cur;
+	struct span key, row;
+	int rc = db_cursor_open(p->store, DB_PEM_FILES, &cur, err), gone_rc = 0;
+	if (rc)
+		return rc;
+	for (rc = db_seek(cur, prefix, &key, &row); rc == 0 && gone_rc == 0; rc = db_next(cur, &key, &row)) {
+		if (key.len < prefix.len || (prefix.len && memcmp(key.p, prefix.p, prefix.len) != 0) ||
+		    (is_whole && key.len > prefix.len))
+			break;
+		gone_rc = forget_file(p, key, err);
+	}
+	db_cursor_close(cur);
+	if (gone_rc || rc == 0 || rc == ERR_NOENT)
+		return gone_rc;
+	return err_set(err, ERR_IO, "store: the list of certificate files cannot be read");
+}
+
+static int forget_gone_below(struct pass *p, const char *path, struct err *err)
+{
+	char prefix[DB_KEY_MAX_BYTES + 1];
+	size_t len = strlen(path);
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	if (len >= DB_KEY_MAX_BYTES)
+		return 0; /* see import.h */
+	memcpy(prefix, path, len);
+	prefix[len] = '/';
+	int rc = len ? forget_gone(p, (struct span){prefix, len}, true, err) : 0;
+	return rc ? rc : forget_gone(p, (struct span){prefix, len + 1}, false, err);
 }
 
 static int forget_gone_files(struct pass *p, struct err *err)
 {
-	struct db_cursor *cur;
-	struct span key, row, none = {NULL, 0};
-	int rc = db_cursor_open(p->store, DB_PEM_FILES, &cur, err);
-	if (rc)
-		return rc;
-	for (rc = db_seek(cur, none, &key, &row); rc == 0; rc = db_next(cur, &key, &row)) {
-		uint8_t path_id[IDMAP_ID_BYTES];
-		char own[DB_KEY_MAX_BYTES];
-		idmap_id_of_text(key, path_id);
-		if (idmap_has(&p->survey.visited, path_id, NULL) || !is_in_reach(p, key))
-			continue;
-		memcpy(own, key.p, key.len); /* deleting moves what key points to */
-		p->intake.store_is_changed = true;
-		rc = db_delete(p->store, DB_PEM_FILES, (struct span){own, key.len}, err);
-		if (rc)
-			break;
-	}
-	db_cursor_close(cur);
-	return rc == ERR_NOENT ? 0 : err_set(err, ERR_IO, "store: the list of certificate files cannot be read");
+	int rc = 0;
+	if (!p->in->is_partial)
+		return forget_gone(p, (struct span){NULL, 0}, false, err);
+	for (size_t i = 0; rc == 0 && i < p->in->path_count; i++)
+		rc = forget_gone_below(p, p->in->paths[i], err);
+	return rc;
 }
 
 static int sweep(struct pass *p, struct err *err)
@@ -182,16 +266,6 @@ static int sweep(struct pass *p, struct err *err)
 }
 
 /* ---- the pass ---- */
-
-static int end_txn(struct db_txn **txn, bool is_changed, struct err *err)
-{
-	struct db_txn *taken = *txn;
-	*txn = NULL;
-	if (is_changed)
-		return db_commit(taken, err);
-	db_end(taken);
-	return 0;
-}
 
 static int delete_keys(struct pass *p, struct err *err)
 {
@@ -211,21 +285,16 @@ static int begin(struct pass *p, struct err *err)
 {
 	complaints_init(&p->complaints);
 	buf_init(&p->doomed_keys, DOOMED_MAX_BYTES);
-	int rc = db_begin_write(p->in->store, &p->store, err);
-	if (rc == 0)
-		rc = db_begin_write(p->in->keyring, &p->keyring, err);
-	if (rc == 0)
-		rc = intake_init(&p->intake, p->store, p->keyring, p->in->now_unix_s, err);
 	p->survey = (struct survey){
-		.store = p->store,
-		.keyring = p->keyring,
 		.complaints = &p->complaints,
 		.now_unix_s = p->in->now_unix_s,
 		.on_dir = p->in->on_dir,
 		.on_dir_ctx = p->in->ctx,
+		.is_partial = p->in->is_partial,
 	};
 	survey_init(&p->survey);
-	return rc;
+	int rc = intake_init(&p->intake, p->in->now_unix_s, err);
+	return rc ? rc : begin_txns(p, err);
 }
 
 static int look(struct pass *p, struct err *err)
@@ -235,6 +304,8 @@ static int look(struct pass *p, struct err *err)
 		rc = examine_fresh(p, true, err);
 	if (rc == 0)
 		rc = examine_fresh(p, false, err);
+	if (rc == 0 && p->in->is_partial)
+		rc = find_halves(p, err);
 	if (rc == 0)
 		rc = join_halves(p, err);
 	if (rc == 0)
@@ -244,17 +315,20 @@ static int look(struct pass *p, struct err *err)
 	return rc ? rc : survey_describe(&p->survey, err);
 }
 
-/* keys before the pairs that need them, and no key away before its last pair is */
+/* no key goes before its last pair has */
 static int commit(struct pass *p, struct err *err)
 {
 	p->out->file_count = p->survey.file_count;
 	p->out->parsed_count = p->intake.parsed_count;
 	p->out->added_count = p->intake.added_count;
 	p->out->pair_count = db_count(p->store, DB_PAIRS);
-	int rc = end_txn(&p->keyring, p->intake.keyring_is_changed, err);
-	if (rc == 0)
-		rc = end_txn(&p->store, p->intake.store_is_changed, err);
-	return rc ? rc : delete_keys(p, err);
+	int rc = end_txns(p, err);
+	if (rc || !p->in->is_partial)
+		return rc ? rc : delete_keys(p, err);
+	/* what is new is served by now: this may take longer */
+	rc = part_sweep(&p->part, p->in->store, &p->survey.held, p->in->now_unix_s, &p->out->removed_count, err);
+	p->out->pair_count -= p->out->removed_count;
+	return rc;
 }
 
 int import_run(const struct import *in, struct import_result *out, struct err *err)
@@ -273,6 +347,7 @@ int import_run(const struct import *in, struct import_result *out, struct err *e
 	if (rc == 0)
 		complaints_tell(&p.complaints, in->on_problem, in->ctx);
 	complaints_deinit(&p.complaints);
+	part_deinit(&p.part);
 	buf_deinit(&p.doomed_keys);
 	return rc;
 }

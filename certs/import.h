@@ -18,17 +18,20 @@ struct err;
 typedef void import_problem_fn(void *ctx, const char *path, bool is_error, const char *text);
 
 /* import_dir_fn: told of every folder in which a change matters, so that it can be watched.
- * is_linked  false: it was walked. true: a symbolic link was followed to something in it, or it is where a path
- *            that is a file, or is missing, lies. With certbot those are as many again, and not needed. */
-typedef void import_dir_fn(void *ctx, const char *dir, bool is_linked);
+ * look_at  NULL: it was walked; an entry that changes is to be looked at by itself. Else: a symbolic link was followed
+ * to something in it, or it is where a path that is a file, or is missing, lies: whatever changes in it, look_at is to
+ * be looked at. */
+typedef void import_dir_fn(void *ctx, const char *dir, const char *look_at);
 
 struct import {
 	struct db *store;
 	struct db *keyring;
 	const char *const *paths; /* folders (walked recursively) or single files */
 	size_t path_count;
-	/* paths are some of many (a folder that changed, `cert import FILE`): what was seen elsewhere is left alone,
-	 * and no pair is cleaned up. For trees whose full pass takes too long: 3 s for 100,000 pairs. */
+	/* paths are files and folders below those of a full pass, in which something changed: what was seen elsewhere
+	 * is left alone, and stands in where a pair's other half is missing, or its last file is gone. Pairs that have
+	 * expired, keys that no pair needs any more, and paths of more than DB_KEY_MAX_BYTES are left to a full pass.
+	 */
 	bool is_partial;
 	int64_t now_unix_s;
 	/* for each problem of each file that is not in good order, at every run, at its end; may use the store */
@@ -45,13 +48,13 @@ struct import_result {
 	size_t pair_count; /* in the store now */
 };
 
-/* import_run: one pass over all paths: new keys into the keyring (committed first), then pairs, file rows and
- * clean-up in one transaction of the store, then imported keys that no pair needs out of the keyring. A pass that
- * finds nothing new writes nothing.
+/* import_run: one pass over all paths: new keys into the keyring (committed first), then pairs and file rows into the
+ * store, some thousand files at a time; at the end clean-up, then imported keys that no pair needs out of the keyring.
+ * A pass that finds nothing new writes nothing; one that fails leaves what it has committed, and the next goes on.
  * A pair whose file is gone, or holds another certificate now, stays until every one of its names has another pair
  * that is valid now, or it has expired for 30 days. So does one that has expired and is still in its file.
  * A path that does not exist is a problem, not a failure.
- * returns  0, ERR_NOMEM, ERR_IO (store: nothing changed) */
+ * returns  0, ERR_NOMEM, ERR_IO */
 int import_run(const struct import *in, struct import_result *out, struct err *err);
 
 #endif

@@ -31,9 +31,9 @@ static int out_of_memory(struct err *err)
 	return err_set(err, ERR_NOMEM, "out of memory");
 }
 
-int intake_init(struct intake *k, struct db_txn *store, struct db_txn *keyring, int64_t now_unix_s, struct err *err)
+int intake_init(struct intake *k, int64_t now_unix_s, struct err *err)
 {
-	*k = (struct intake){.store = store, .keyring = keyring, .now_unix_s = now_unix_s};
+	*k = (struct intake){.now_unix_s = now_unix_s};
 	buf_init(&k->bytes, PEM_FILE_MAX_BYTES);
 	/* all of it now: growing later would leave copies of keys behind */
 	return buf_reserve(&k->bytes, PEM_FILE_MAX_BYTES) ? out_of_memory(err) : 0;
@@ -145,7 +145,9 @@ static int store_key(struct intake *k, const uint8_t spki[SHA256_BYTES], struct 
 	if (is_in_keyring(k, spki) || !idmap_has(&k->key_index, spki, &i))
 		return 0;
 	k->keyring_is_changed = true;
-	return keyring_put(k->keyring, &k->keys[i], KEYRING_IMPORTED, err);
+	int rc = keyring_put(k->keyring, &k->keys[i], KEYRING_IMPORTED, err);
+	pkey_deinit(&k->keys[i]); /* from here on it is found in the keyring */
+	return rc;
 }
 
 static int store_pair(struct visit *v, const struct chain *c, struct err *err)

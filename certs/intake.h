@@ -21,15 +21,15 @@ struct intake {
 	struct db_txn *store, *keyring;
 	int64_t now_unix_s;
 	struct buf bytes;  /* of the file in hand; filled by the caller, wiped by intake_take */
-	struct pkey *keys; /* found in this pass and not in the keyring when they were */
+	struct pkey *keys; /* found in this pass and not in the keyring when they were; zeroed once they are */
 	size_t key_count, key_cap;
 	struct idmap key_index; /* spki -> number in keys */
 	size_t parsed_count, added_count;
 	bool store_is_changed, keyring_is_changed;
 };
 
-/* intake_init: transactions to write to. Returns 0 or ERR_NOMEM; intake_deinit in any case. */
-int intake_init(struct intake *k, struct db_txn *store, struct db_txn *keyring, int64_t now_unix_s, struct err *err);
+/* intake_init: store and keyring are set by the caller. Returns 0 or ERR_NOMEM; intake_deinit in any case. */
+int intake_init(struct intake *k, int64_t now_unix_s, struct err *err);
 void intake_deinit(struct intake *k);
 
 /* intake_has_key: in memory or in the keyring. */

@@ -12,7 +12,7 @@ enum { LIST_MAX_BYTES = 1 << 30 };
 
 static int on_file(void *ctx, const char *path, const struct file_id *id, struct err *err);
 static int on_trouble(void *ctx, const char *path, bool is_error, const char *text, struct err *err);
-static void on_dir(void *ctx, const char *dir, bool is_linked);
+static void on_dir(void *ctx, const char *dir, const char *look_at);
 
 static int out_of_memory(struct err *err)
 {
@@ -27,7 +27,12 @@ void survey_init(struct survey *s)
 	buf_init(&s->waits, LIST_MAX_BYTES);
 	buf_init(&s->judged, LIST_MAX_BYTES);
 	s->tree = (struct tree){
-		.on_file = on_file, .on_dir = s->on_dir ? on_dir : NULL, .on_trouble = on_trouble, .ctx = s};
+		.on_file = on_file,
+		.on_dir = s->on_dir ? on_dir : NULL,
+		.on_trouble = on_trouble,
+		.ctx = s,
+		.is_partial = s->is_partial,
+	};
 }
 
 void survey_deinit(struct survey *s)
@@ -128,7 +133,7 @@ static int note_leaf(struct survey *s, const char *path, const struct seen_item 
 		return put == 0 ? note_pair(s, &pair, err) : 0;
 	if (item->not_after_unix_s < s->now_unix_s)
 		return 0; /* it was swept, or never worth a thing */
-	struct survey_wait w;
+	struct survey_wait w = {.is_missed = item->kind == SEEN_LEAF};
 	memcpy(w.spki, item->spki, SHA256_BYTES);
 	int rc = keep_path(s, path, &w.path, err);
 	return rc == 0 && buf_add(&s->waits, &w, sizeof w) ? out_of_memory(err) : rc;
@@ -183,10 +188,10 @@ static int on_file(void *ctx, const char *path, const struct file_id *id, struct
 	return list_path(s, &s->fresh, path, err);
 }
 
-static void on_dir(void *ctx, const char *dir, bool is_linked)
+static void on_dir(void *ctx, const char *dir, const char *look_at)
 {
 	const struct survey *s = ctx;
-	s->on_dir(s->on_dir_ctx, dir, is_linked);
+	s->on_dir(s->on_dir_ctx, dir, look_at);
 }
 
 int survey_complain(struct survey *s, const char *path, bool is_error, const char *text, struct err *err)

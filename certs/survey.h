@@ -20,6 +20,7 @@ struct err;
 struct survey_wait {
 	uint32_t path; /* see survey_path */
 	uint8_t spki[SHA256_BYTES];
+	bool is_missed; /* false: a CA's own, which nobody misses */
 };
 
 struct survey {
@@ -27,8 +28,9 @@ struct survey {
 	struct complaints *complaints;
 	int64_t now_unix_s;
 	struct tree tree;
-	void (*on_dir)(void *ctx, const char *dir, bool is_linked); /* or NULL */
+	void (*on_dir)(void *ctx, const char *dir, const char *look_at); /* as tree's */
 	void *on_dir_ctx;
+	bool is_partial; /* roots are parts of trees: tree's is_partial */
 	size_t file_count;
 	struct buf paths;       /* those that the lists speak of, a NUL behind each */
 	struct buf fresh;       /* uint32_t each: files that are new or changed */

@@ -50,6 +50,22 @@ int sweep_pairs(struct db_txn *txn, const struct idmap *held, int64_t now_unix_s
 	return rc == ERR_NOENT ? 0 : err_set(err, rc, "store: certificates cannot be read");
 }
 
+int sweep_pair(struct db_txn *txn, const uint8_t id[SHA256_BYTES], const struct idmap *held, int64_t now_unix_s,
+	       size_t *removed_count, struct err *err)
+{
+	struct pair p;
+	int rc = pairs_get(txn, id, &p);
+	if (rc == ERR_NOENT)
+		return 0;
+	if (rc)
+		return err_set(err, rc, "store: certificates cannot be read");
+	int done = is_done_with(txn, &p, held, now_unix_s);
+	if (done < 0)
+		return err_set(err, done, "store: names cannot be read");
+	*removed_count += (size_t)done;
+	return done ? pairs_delete(txn, id, err) : 0;
+}
+
 int sweep_find_keys(struct db_txn *txn, const struct idmap *spkis, struct buf *out, struct err *err)
 {
 	uint8_t spki[SHA256_BYTES];

@@ -2,6 +2,7 @@
 #ifndef CERTS_SWEEP_H
 #define CERTS_SWEEP_H
 
+#include "../base/sha256.h"
 #include "idmap.h"
 
 #include <stddef.h>
@@ -20,6 +21,10 @@ struct err;
  * returns  0, ERR_NOMEM, ERR_IO */
 int sweep_pairs(struct db_txn *txn, const struct idmap *held, int64_t now_unix_s, struct idmap *spkis,
 		size_t *out_removed_count, struct err *err);
+
+/* sweep_pair: the same for one pair, which need not be there; counts up *removed_count. */
+int sweep_pair(struct db_txn *txn, const uint8_t id[SHA256_BYTES], const struct idmap *held, int64_t now_unix_s,
+	       size_t *removed_count, struct err *err);
 
 /* sweep_find_keys: appends to out the SHA256_BYTES of each imported key that is not in spkis. Deletes nothing: the
  * store must be committed first. Returns 0, ERR_NOMEM, ERR_IO. */

@@ -60,31 +60,38 @@ static int trouble(struct tree *t, const char *path, int errnum, struct err *err
 
 /* ---- symbolic links: tell in which folders a change would matter ---- */
 
-static int tell_linked(struct tree *t, const char *file, struct err *err)
+/* file: what a link leads to; when something beside it changes, look_at is to be walked again */
+static int tell_linked(struct tree *t, const char *file, const char *look_at, struct err *err)
 {
 	const char *slash = strrchr(file, '/');
-	size_t len = slash && slash != file ? (size_t)(slash - file) : 1;
+	size_t len = slash && slash != file ? (size_t)(slash - file) : 1, look_at_len = strlen(look_at) + 1;
+	char both[2 * PATH_MAX];
 	uint8_t id[IDMAP_ID_BYTES];
-	idmap_id_of_text((struct span){slash ? file : ".", len}, id);
+	if (len + 1 + look_at_len > sizeof both)
+		return 0; /* longer than the kernel takes */
+	memcpy(both, slash ? file : ".", len);
+	both[len] = '\0';
+	memcpy(both + len + 1, look_at, look_at_len);
+	idmap_id_of_text((struct span){both, len + 1 + look_at_len}, id);
 	int rc = idmap_put(&t->linked, id, 0);
 	if (rc == ERR_NOMEM)
 		return out_of_memory(err);
-	if (rc == ERR_CONFLICT)
-		return 0;
-	char *dir = strndup(slash ? file : ".", len);
-	if (!dir)
-		return out_of_memory(err);
-	t->on_dir(t->ctx, dir, true);
-	free(dir);
+	if (rc == 0)
+		t->on_dir(t->ctx, both, both + len + 1);
 	return 0;
 }
 
-/* path: a symbolic link; every hop's folder is told of */
-static int follow_link(struct tree *t, const char *path, struct err *err)
+/* path: a symbolic link; every hop's folder is told of. Where it leads to a file, its folder is looked at: there are
+ * often several such links in it, and one place to look at is all that a watch remembers. */
+static int follow_link(struct tree *t, const char *path, bool is_to_dir, struct err *err)
 {
-	char at[PATH_MAX], target[PATH_MAX];
+	char at[PATH_MAX], target[PATH_MAX], look_at[PATH_MAX];
 	if (snprintf(at, sizeof at, "%s", path) >= (int)sizeof at)
 		return 0;
+	memcpy(look_at, at, sizeof at);
+	char *name = strrchr(look_at, '/');
+	if (!is_to_dir && name && name != look_at)
+		*name = '\0';
 	for (int hop = 0; hop < LINK_HOPS_MAX; hop++) {
 		ssize_t n = readlink(at, target, sizeof target - 1);
 		if (n <= 0)
@@ -95,7 +102,7 @@ static int follow_link(struct tree *t, const char *path, struct err *err)
 		if (keep + (size_t)n >= sizeof at)
 			return 0;
 		memcpy(at + keep, target, (size_t)n + 1);
-		int rc = tell_linked(t, at, err);
+		int rc = tell_linked(t, at, look_at, err);
 		if (rc)
 			return rc;
 	}
@@ -159,7 +166,7 @@ static int visit(struct tree *t, struct buf *path, int dir_fd, const char *name,
 	if (S_ISLNK(link.st_mode)) {
 		if (fstatat(dir_fd, name, &st, 0) != 0)
 			return trouble(t, buf_text(path), errno, err);
-		int rc = t->on_dir ? follow_link(t, buf_text(path), err) : 0;
+		int rc = t->on_dir ? follow_link(t, buf_text(path), S_ISDIR(st.st_mode), err) : 0;
 		if (rc)
 			return rc;
 	}
@@ -211,7 +218,7 @@ static int walk_dir(struct tree *t, struct buf *path, int fd, unsigned depth, st
 		goto out;
 	}
 	if (t->on_dir)
-		t->on_dir(t->ctx, buf_text(path), false);
+		t->on_dir(t->ctx, buf_text(path), NULL);
 	rc = visit_all(t, path, dir, depth, err);
 out:
 	if (dir)
@@ -235,17 +242,20 @@ static int miss_root(struct tree *t, const char *root, struct err *err)
 		if (is_there)
 			break;
 	}
-	return tell_linked(t, at, err);
+	return tell_linked(t, at, root, err);
 }
 
 int tree_walk(struct tree *t, const char *root, struct err *err)
 {
 	struct stat st;
-	if (lstat(root, &st) != 0)
+	if (lstat(root, &st) != 0) {
+		if (t->is_partial && (errno == ENOENT || errno == ENOTDIR))
+			return 0;
 		return errno == ENOENT ? miss_root(t, root, err) : trouble(t, root, errno, err);
+	}
 	int rc = 0;
-	if (t->on_dir && !S_ISDIR(st.st_mode))
-		rc = tell_linked(t, root, err); /* a link or a file: whatever replaces it appears beside it */
+	if (t->on_dir && !t->is_partial && !S_ISDIR(st.st_mode))
+		rc = tell_linked(t, root, root, err); /* a link or a file: whatever replaces it appears beside it */
 	if (rc)
 		return rc;
 	struct buf path;

@@ -18,14 +18,16 @@ enum { TREE_DEPTH_MAX = 16 }; /* Caddy's is four */
 struct tree {
 	/* a regular file. Anything but 0 ends the walk and is what tree_walk returns. */
 	int (*on_file)(void *ctx, const char *path, const struct file_id *id, struct err *err);
-	/* a folder that is walked; with is_linked: one that holds something a symbolic link was followed to.
+	/* a folder that is walked (look_at NULL), or one that holds something a symbolic link was followed to, or where
+	 * a root that is no folder lies: whatever changes in it, look_at is to be walked again.
 	 * May be NULL: nothing is spent on finding linked folders then. */
-	void (*on_dir)(void *ctx, const char *dir, bool is_linked);
+	void (*on_dir)(void *ctx, const char *dir, const char *look_at);
 	/* something that cannot be looked at. As on_file. */
 	int (*on_trouble)(void *ctx, const char *path, bool is_error, const char *text, struct err *err);
 	void *ctx;
+	bool is_partial;     /* roots are what changed in trees that were walked: one that is not there is no trouble */
 	struct idmap dirs;   /* zeroed to begin with: what has been walked, by device and inode … */
-	struct idmap linked; /* … and what on_dir was told of as linked, by path */
+	struct idmap linked; /* … and what on_dir was told of as linked, by both paths */
 };
 
 void tree_deinit(struct tree *t);

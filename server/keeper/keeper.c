@@ -11,11 +11,11 @@ enum {
 	SWEEP_MS = 60000, /* withdrawn domains whose date has passed, expiring certificates, and what no event told */
 };
 
-static void reload_all(struct keeper *k);
+static void reload_all(struct keeper *k, enum reload_scope scope);
 
 static void on_retry(uv_timer_t *timer)
 {
-	reload_all(timer->data);
+	reload_all(timer->data, RELOAD_DUE);
 }
 
 static void reload_config_now(struct keeper *k)
@@ -27,18 +27,18 @@ static void reload_config_now(struct keeper *k)
 		(void)uv_timer_start(&k->retry_timer, on_retry, retry_ms, 0);
 }
 
-static void reload_certs_now(struct keeper *k)
+static void reload_certs_now(struct keeper *k, enum reload_scope scope)
 {
-	if (!k->reload.dev_ca)                  /* that one makes its own */
-		(void)reload_certs(&k->reload); /* logged; the sweep tries again */
+	if (!k->reload.dev_ca)                         /* that one makes its own */
+		(void)reload_certs(&k->reload, scope); /* logged; the sweep tries again */
 	expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
 }
 
 /* Configuration first: it says where certificates are. */
-static void reload_all(struct keeper *k)
+static void reload_all(struct keeper *k, enum reload_scope scope)
 {
 	reload_config_now(k);
-	reload_certs_now(k);
+	reload_certs_now(k, scope);
 }
 
 static void on_change(void *ctx, unsigned changed)
@@ -48,16 +48,15 @@ static void on_change(void *ctx, unsigned changed)
 		return;
 	if (changed >> WATCH_CONFIG & 1)
 		reload_config_now(k);
-	/* a pass over 10^5 certificates takes a second: only where they or their paths changed */
 	if (changed >> WATCH_CERTS & 1 || k->reload.is_cert_pass_due)
-		reload_certs_now(k);
+		reload_certs_now(k, RELOAD_CHANGED);
 	else
 		expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
 }
 
 static void on_sweep(uv_timer_t *timer)
 {
-	reload_all(timer->data);
+	reload_all(timer->data, RELOAD_DUE);
 }
 
 static void on_hup(uv_signal_t *signal, int number)
@@ -66,7 +65,7 @@ static void on_hup(uv_signal_t *signal, int number)
 	(void)number;
 	log_info("reload.asked", "by=SIGHUP");
 	if (!k->is_stopping)
-		reload_all(k);
+		reload_all(k, RELOAD_ALL);
 }
 
 static void close_all(struct keeper *k)
@@ -161,7 +160,7 @@ int keeper_run(struct keeper *k, struct err *err)
 	if (rc == 0)
 		rc = start_workers(k, err);
 	if (rc == 0)
-		reload_all(k);
+		reload_all(k, RELOAD_ALL);
 	if (rc && k->has_handles) {
 		k->is_stopping = true;
 		if (k->workers.has_timers)

@@ -15,8 +15,13 @@
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { TOLD_MAX = 20 }; /* lines of a kind per reload: `check` and `status` tell all */
+enum {
+	TOLD_MAX = 20,  /* lines of a kind per reload: `check` and `status` tell all */
+	PASS_PART = 50, /* 2 s for 100,000 pairs without change: every 100 s */
+};
 
 static void tell_problem(const struct problem *p, enum log_level level, const char *event)
 {
@@ -41,12 +46,15 @@ static void tell_problems(const struct problem_list *l, bool is_error)
 			  count - TOLD_MAX);
 }
 
-static int watch_folders(struct reload *r, enum watch_set set, const struct text_list *folders)
+static int watch_config(struct reload *r, const struct text_list *folders)
 {
-	int rc = r->watch ? watch_begin_set(r->watch, set) : 0;
-	for (size_t i = 0; rc == 0 && r->watch && i < folders->count; i++)
-		rc = watch_add(r->watch, folders->items[i]);
-	return rc == 0 && r->watch ? watch_end_set(r->watch, set) : rc;
+	if (!r->watch)
+		return 0;
+	int rc = 0;
+	watch_begin_set(r->watch, WATCH_CONFIG);
+	for (size_t i = 0; rc == 0 && i < folders->count; i++)
+		rc = watch_add(r->watch, WATCH_CONFIG, folders->items[i], folders->items[i]);
+	return rc ? rc : watch_end_set(r->watch, WATCH_CONFIG);
 }
 
 static int failed(const char *what, int rc, const struct err *err)
@@ -141,7 +149,7 @@ int reload_config(struct reload *r, uint64_t *out_retry_ms)
 	}
 	if (rc == 0 && (result.is_committed || !r->has_cert_paths))
 		rc = take_settings(r, &err);
-	if (rc == 0 && watch_folders(r, WATCH_CONFIG, &load.folders) != 0)
+	if (rc == 0 && watch_config(r, &load.folders) != 0)
 		rc = err_set(&err, ERR_NOMEM, "out of memory");
 	if (rc == 0 && r->dev_ca)
 		rc = dev_issue(r->dev_ca, r->store, r->keyring, clock_unix_s(), &err);
@@ -158,8 +166,11 @@ int reload_config(struct reload *r, uint64_t *out_retry_ms)
 
 /* One pass: what is said is collected first, since the same sentences come at every pass. */
 struct cert_pass {
-	struct text_list folders;
+	struct reload *reload;
 	struct problem_list problems;
+	const char *const *paths;
+	size_t path_count;
+	bool is_partial;
 	bool is_short_of_memory;
 };
 
@@ -174,12 +185,12 @@ static void on_problem(void *ctx, const char *path, bool is_error, const char *t
 	problem_add(&pass->problems, &p, (struct span){NULL, 0});
 }
 
-static void on_dir(void *ctx, const char *dir, bool is_linked)
+static void on_dir(void *ctx, const char *dir, const char *look_at)
 {
 	struct cert_pass *pass = ctx;
-	(void)is_linked; /* what a link leads to may be rewritten in place */
-	if (text_list_add(&pass->folders, span_of(dir)) != 0)
-		pass->is_short_of_memory = true;
+	struct watch *w = pass->reload->watch;
+	int rc = pass->is_partial ? watch_more(w, WATCH_CERTS, dir, look_at) : watch_add(w, WATCH_CERTS, dir, look_at);
+	pass->is_short_of_memory = pass->is_short_of_memory || rc;
 }
 
 /* Is p among the sorted items of l from *at on? Moves *at along. */
@@ -210,37 +221,128 @@ static void tell_cert_problems(struct reload *r, struct problem_list *take)
 	*take = (struct problem_list){0};
 }
 
-int reload_certs(struct reload *r)
+static bool is_looked_at(const struct cert_pass *pass, const char *file)
 {
-	struct cert_pass pass = {0};
+	for (size_t i = 0; i < pass->path_count; i++) {
+		size_t len = strlen(pass->paths[i]);
+		if (strncmp(file, pass->paths[i], len) == 0 && (file[len] == '\0' || file[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* what was said about files that were not looked at stands */
+static void keep_told(const struct reload *r, struct cert_pass *pass)
+{
+	for (size_t i = 0; i < r->told.count; i++)
+		if (!is_looked_at(pass, r->told.items[i].file))
+			problem_add(&pass->problems, &r->told.items[i], (struct span){NULL, 0});
+}
+
+static int import_certs(struct reload *r, struct cert_pass *pass, struct err *err)
+{
 	struct import_result result = {0};
-	struct err err = {0};
 	uint64_t begin_ms = clock_mono_ms();
-	int rc = r->has_cert_paths ? 0 : take_settings(r, &err);
 	struct import in = {
 		.store = r->store,
 		.keyring = r->keyring,
-		.paths = (const char *const *)r->cert_paths.items,
-		.path_count = r->cert_paths.count,
+		.paths = pass->paths,
+		.path_count = pass->path_count,
+		.is_partial = pass->is_partial,
 		.now_unix_s = clock_unix_s(),
 		.on_problem = on_problem,
-		.on_dir = on_dir,
-		.ctx = &pass,
+		.on_dir = r->watch ? on_dir : NULL,
+		.ctx = pass,
 	};
-	if (rc == 0)
-		rc = import_run(&in, &result, &err);
-	if (rc == 0)
-		tell_cert_problems(r, &pass.problems);
-	if (rc == 0 && (result.added_count || result.removed_count))
+	int rc = import_run(&in, &result, err);
+	if (rc)
+		return rc;
+	if (pass->is_partial)
+		keep_told(r, pass);
+	tell_cert_problems(r, &pass->problems);
+	r->cert_pass_took_ms = pass->is_partial ? r->cert_pass_took_ms : clock_mono_ms() - begin_ms;
+	if (result.added_count || result.removed_count)
 		log_info("certs.done", "added=%zu removed=%zu pairs=%zu took_ms=%" PRIu64, result.added_count,
 			 result.removed_count, result.pair_count, clock_mono_ms() - begin_ms);
-	if (rc == 0)
-		metric_set(M_PAIRS, result.pair_count);
+	metric_set(M_PAIRS, result.pair_count);
+	return pass->is_short_of_memory ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
+static int import_all(struct reload *r, struct cert_pass *pass, struct err *err)
+{
+	int rc = r->has_cert_paths ? 0 : take_settings(r, err);
+	if (rc)
+		return rc;
+	pass->paths = (const char *const *)r->cert_paths.items;
+	pass->path_count = r->cert_paths.count;
+	if (r->watch)
+		watch_begin_set(r->watch, WATCH_CERTS);
+	rc = import_certs(r, pass, err);
+	if (rc == 0 && r->watch && watch_end_set(r->watch, WATCH_CERTS) != 0)
+		rc = err_set(err, ERR_NOMEM, "out of memory");
+	r->cert_pass_ms = clock_mono_ms();
+	return rc;
+}
+
+static int import_changed(struct reload *r, struct cert_pass *pass, const struct watch_changes *changes,
+			  struct err *err)
+{
+	const char **paths = calloc(changes->count + 1, sizeof *paths), *at = changes->paths.p;
+	if (!paths)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < changes->count; i++, at += strlen(at) + 1)
+		paths[i] = at;
+	pass->paths = paths;
+	pass->path_count = changes->count;
+	pass->is_partial = true;
+	int rc = import_certs(r, pass, err);
+	free(paths);
+	return rc;
+}
+
+static bool is_root(const struct reload *r, const char *path)
+{
+	for (size_t i = 0; i < r->cert_paths.count; i++) {
+		const char *root = r->cert_paths.items[i];
+		size_t len = strlen(root);
+		while (len > 1 && root[len - 1] == '/')
+			len--;
+		if (strlen(path) == len && memcmp(path, root, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A path that is configured itself: it may be a file, or missing, and only a pass over all says so. */
+static bool is_part_enough(const struct reload *r, const struct watch_changes *changes)
+{
+	if (changes->is_all || r->is_cert_pass_due || !r->has_cert_paths)
+		return false;
+	const char *at = changes->paths.p;
+	for (size_t i = 0; i < changes->count; i++, at += strlen(at) + 1)
+		if (is_root(r, at))
+			return false;
+	return true;
+}
+
+static bool was_done_lately(const struct reload *r)
+{
+	return !r->is_cert_pass_due && clock_mono_ms() - r->cert_pass_ms < r->cert_pass_took_ms * PASS_PART;
+}
+
+int reload_certs(struct reload *r, enum reload_scope scope)
+{
+	struct cert_pass pass = {.reload = r};
+	struct watch_changes changes = {.is_all = true};
+	struct err err = {0};
+	if (scope == RELOAD_DUE && was_done_lately(r))
+		return 0;
+	if (scope == RELOAD_CHANGED && r->watch)
+		watch_take_changes(r->watch, WATCH_CERTS, &changes);
+	int rc = is_part_enough(r, &changes) ? import_changed(r, &pass, &changes, &err) : import_all(r, &pass, &err);
 	r->is_cert_pass_due = rc != 0;
-	if (rc == 0 && (pass.is_short_of_memory || watch_folders(r, WATCH_CERTS, &pass.folders) != 0))
-		rc = err_set(&err, ERR_NOMEM, "out of memory");
 	problem_list_deinit(&pass.problems);
-	text_list_deinit(&pass.folders);
+	watch_changes_deinit(&changes);
 	return rc ? failed("certs.failed", rc, &err) : 0;
 }
 

@@ -21,7 +21,8 @@ struct reload {
 	struct selfca *dev_ca;       /* NULL: not serve --dev */
 	struct text_list cert_paths; /* certs.paths and the domains' own, as of the last configuration */
 	bool has_cert_paths;
-	bool is_cert_pass_due;    /* cert_paths changed since the last pass */
+	bool is_cert_pass_due;                    /* cert_paths changed since the last pass, or it failed */
+	uint64_t cert_pass_ms, cert_pass_took_ms; /* the last pass over all of them: when it ended */
 	struct settings at_start; /* what the first reload found; keys of class restart stay as they were then */
 	bool has_start;
 	uint64_t told_restart; /* bit per row of keys_table: said to want a restart */
@@ -35,7 +36,12 @@ struct reload {
 int reload_config(struct reload *r, uint64_t *out_retry_ms);
 
 /* reload_certs: a pass over the certificate trees. The same returns. */
-int reload_certs(struct reload *r);
+enum reload_scope {
+	RELOAD_ALL,
+	RELOAD_DUE,     /* all, unless that was done lately: it shall take no more than a fiftieth of the time */
+	RELOAD_CHANGED, /* what watch_fn was called for; all where that is not known */
+};
+int reload_certs(struct reload *r, enum reload_scope scope);
 
 void reload_deinit(struct reload *r);
 

@@ -1,13 +1,13 @@
 #include "watch.h"
 
-#include "../../base/buf.h"
 #include "../../base/clock.h"
 #include "../../base/err.h"
 #include "../../base/log.h"
-#include "../../base/sha256.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -18,65 +18,162 @@
 enum {
 	QUIET_MS = 30,      /* a save is several events: create, write, rename */
 	BURST_MAX_MS = 200, /* but somebody who never stops must not keep us from looking */
-	POLL_MS = 1000,     /* where there is no inotify: live within 2 s all the same */
-	FOLDERS_MAX_BYTES = 1 << 28,
+	POLL_MS = 1000,     /* where there is no inotify: live within 2 s all the same … */
+	POLL_PART = 20,     /* … but no more than a twentieth of the time is spent on it */
+	PATHS_MAX_BYTES = 1 << 28,
+	RECENT_COUNT = 64,
+	CHANGES_MAX_COUNT = 4096, /* more than that at a time: looking at everything is cheaper */
 	EVENT_MASK = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
 		     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
 };
 
+static const uint32_t nowhere = 0, everywhere = UINT32_MAX; /* no offset in kept: that begins with a NUL */
+
 /* What a watch descriptor stands for. */
 struct watch_folder {
-	unsigned sets;                        /* bit per set; 0: not in use */
-	uint64_t generation[WATCH_SET_COUNT]; /* when it was last said to belong to the set */
+	unsigned sets; /* bit per set; 0: not in use */
+	bool is_silent;
+	struct watch_role {
+		uint32_t generation; /* when it was last said to belong to the set */
+		uint32_t walked;     /* its path, where changed entries are looked at by themselves: in kept */
+		uint32_t look_at;    /* a path in kept; everywhere: there are several */
+	} of[WATCH_SET_COUNT];
 };
 
-/* The folders of the set being told: NUL-terminated paths, one behind the other. */
-struct watch_list {
-	struct buf paths;
-};
+/* --- changes
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+void watch_changes_deinit(struct watch_changes *c)
+{
+	buf_deinit(&c->paths);
+	*c = (struct watch_changes){0};
+	buf_init(&c->paths, PATHS_MAX_BYTES);
+}
+
+void watch_take_changes(struct watch *w, enum watch_set set, struct watch_changes *out)
+{
+	*out = w->changes[set];
+	w->changes[set] = (struct watch_changes){0};
+	buf_init(&w->changes[set].paths, PATHS_MAX_BYTES);
+}
 
 static void on_debounced(uv_timer_t *timer)
 {
 	struct watch *w = timer->data;
 	unsigned changed = w->changed;
+	bool is_polled = false;
+	uint64_t begin_ms = clock_mono_ms();
 	w->changed = 0;
+	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
+		is_polled = is_polled || (w->changes[set].is_all && w->polled >> set & 1);
 	w->on_change(w->ctx, changed);
+	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
+		watch_changes_deinit(&w->changes[set]);
+	uint64_t took_ms = clock_mono_ms() - begin_ms;
+	if (is_polled)
+		uv_timer_set_repeat(&w->poll_timer, took_ms > POLL_MS / POLL_PART ? took_ms * POLL_PART : POLL_MS);
 }
 
-static void note_change(struct watch *w, unsigned sets)
+static void note_set(struct watch *w, enum watch_set set)
 {
 	uint64_t now_ms = clock_mono_ms();
-	if (sets == 0)
-		return;
 	if (w->changed == 0)
 		w->first_event_ms = now_ms;
-	w->changed |= sets;
+	w->changed |= 1u << set;
 	uint64_t age_ms = now_ms - w->first_event_ms;
 	if (age_ms < BURST_MAX_MS || !uv_is_active((uv_handle_t *)&w->debounce_timer))
 		(void)uv_timer_start(&w->debounce_timer, on_debounced, QUIET_MS, 0);
 }
 
+static void note_all(struct watch *w, unsigned sets)
+{
+	for (unsigned set = 0; set < WATCH_SET_COUNT; set++)
+		if (sets >> set & 1) {
+			w->changes[set].is_all = true;
+			note_set(w, (enum watch_set)set);
+		}
+}
+
+/* a burst speaks of the same few files again and again */
+static bool is_noted(const struct watch_changes *c, const char *path)
+{
+	const char *end = c->paths.p + c->paths.len;
+	for (const char *at = c->paths.p + c->recent; at != end; at += strlen(at) + 1)
+		if (strcmp(at, path) == 0)
+			return true;
+	return false;
+}
+
+static void note_path(struct watch *w, enum watch_set set, const char *path)
+{
+	struct watch_changes *c = &w->changes[set];
+	note_set(w, set);
+	if (c->is_all || is_noted(c, path))
+		return;
+	if (c->count % RECENT_COUNT == 0)
+		c->recent = c->paths.len;
+	c->is_all = c->count++ == CHANGES_MAX_COUNT || buf_add(&c->paths, path, strlen(path) + 1) != 0;
+}
+
+static const char *kept_path(const struct watch *w, enum watch_set set, uint32_t at)
+{
+	return w->kept[set].p + at;
+}
+
+/* Hidden entries are nobody's certificates; but Kubernetes swaps a link of such a name, and with it what all others
+ * lead to. */
+static void note_entry(struct watch *w, enum watch_set set, const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	if (name[0] == '\0') {
+		note_path(w, set, folder);
+		return;
+	}
+	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+		return;
+	if (name[0] != '.')
+		note_path(w, set, path);
+	else if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		note_path(w, set, folder);
+}
+
+static void note_event(struct watch *w, enum watch_set set, const struct watch_role *role, const char *name)
+{
+	if (!(w->whole >> set & 1) || role->look_at == everywhere) {
+		note_all(w, 1u << set);
+		return;
+	}
+	if (role->look_at != nowhere)
+		note_path(w, set, kept_path(w, set, role->look_at));
+	if (role->walked != nowhere)
+		note_entry(w, set, kept_path(w, set, role->walked), name);
+}
+
 static void on_poll_tick(uv_timer_t *timer)
 {
 	struct watch *w = timer->data;
-	note_change(w, w->polled);
+	note_all(w, w->polled);
 }
 
-static void take_event(struct watch *w, const struct inotify_event *e)
+static void start_polling(struct watch *w)
 {
-	const unsigned all = (1u << WATCH_SET_COUNT) - 1;
+	(void)uv_timer_start(&w->poll_timer, on_poll_tick, POLL_MS, POLL_MS);
+}
+
+/* name: "" where the event is about the folder itself */
+static void take_event(struct watch *w, const struct inotify_event *e, const char *name)
+{
 	if (e->mask & IN_Q_OVERFLOW) {
-		w->stale |= all;
-		note_change(w, all);
+		note_all(w, (1u << WATCH_SET_COUNT) - 1);
 		return;
 	}
 	if (e->wd < 0 || (size_t)e->wd >= w->by_wd_count)
 		return;
 	struct watch_folder *f = &w->by_wd[e->wd];
-	note_change(w, f->sets);
-	/* a folder that goes, comes or moves: the set may stand for other folders now */
-	if (e->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_ISDIR))
-		w->stale |= f->sets;
+	for (unsigned set = 0; set < WATCH_SET_COUNT; set++)
+		if (f->sets >> set & 1)
+			note_event(w, (enum watch_set)set, &f->of[set], name);
 	if (e->mask & IN_IGNORED)
 		*f = (struct watch_folder){0};
 }
@@ -97,7 +194,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		for (ssize_t at = 0; at < n;) {
 			struct inotify_event e;
 			memcpy(&e, bytes + at, sizeof e);
-			take_event(w, &e);
+			take_event(w, &e, e.len ? bytes + at + sizeof e : ""); /* NUL behind it: inotify(7) */
 			at += (ssize_t)(sizeof e + e.len);
 		}
 	}
@@ -120,21 +217,22 @@ static int start_inotify(struct watch *w)
 
 int watch_open(struct watch *w, uv_loop_t *loop, watch_fn *on_change, void *ctx, struct err *err)
 {
+	(void)err;
 	*w = (struct watch){.loop = loop, .on_change = on_change, .ctx = ctx, .fd = -1};
-	w->pending = calloc(1, sizeof *w->pending);
-	if (!w->pending)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	buf_init(&w->pending->paths, FOLDERS_MAX_BYTES);
+	buf_init(&w->told, PATHS_MAX_BYTES);
+	for (size_t set = 0; set < WATCH_SET_COUNT; set++) {
+		buf_init(&w->kept[set], PATHS_MAX_BYTES);
+		buf_init(&w->changes[set].paths, PATHS_MAX_BYTES);
+	}
 	(void)uv_timer_init(loop, &w->debounce_timer);
 	(void)uv_timer_init(loop, &w->poll_timer);
 	w->debounce_timer.data = w->poll_timer.data = w;
 	w->has_timers = true;
-	w->stale = (1u << WATCH_SET_COUNT) - 1;
 	if (start_inotify(w) != 0) {
 		log_warn("watch.polling", "text=\"inotify is not to be had; files are looked at every %d ms\"",
 			 POLL_MS);
-		w->polled = w->stale;
-		(void)uv_timer_start(&w->poll_timer, on_poll_tick, POLL_MS, POLL_MS);
+		w->polled = (1u << WATCH_SET_COUNT) - 1;
+		start_polling(w);
 	}
 	return 0;
 }
@@ -152,30 +250,19 @@ void watch_close(struct watch *w)
 
 void watch_deinit(struct watch *w)
 {
-	if (w->pending) {
-		buf_deinit(&w->pending->paths);
-		if (w->fd >= 0)
-			(void)close(w->fd);
+	if (w->loop && w->fd >= 0)
+		(void)close(w->fd);
+	for (size_t set = 0; set < WATCH_SET_COUNT; set++) {
+		buf_deinit(&w->kept[set]);
+		buf_deinit(&w->changes[set].paths);
 	}
-	free(w->pending);
+	buf_deinit(&w->told);
 	free(w->by_wd);
 	*w = (struct watch){.fd = -1};
 }
 
 /* --- sets
  * ----------------------------------------------------------------------------------------------------------------- */
-
-int watch_begin_set(struct watch *w, enum watch_set set)
-{
-	w->building = (unsigned)set;
-	buf_reset(&w->pending->paths);
-	return 0;
-}
-
-int watch_add(struct watch *w, const char *folder)
-{
-	return buf_add(&w->pending->paths, folder, strlen(folder) + 1);
-}
 
 /* Network file systems do not tell about other machines' changes. */
 static bool is_silent(const char *folder)
@@ -198,39 +285,90 @@ static bool is_silent(const char *folder)
 static void poll_set(struct watch *w, enum watch_set set, const char *folder, const char *why)
 {
 	unsigned bit = 1u << set;
-	if (!(w->polled & bit))
+	if (!((w->polled | w->unheard) & bit))
 		log_warn("watch.polling", "folder=%s text=\"%s; it is looked at every %d ms\"",
 			 LOG_QUOTE(span_of(folder)), why, POLL_MS);
-	w->polled |= bit;
-	(void)uv_timer_start(&w->poll_timer, on_poll_tick, POLL_MS, POLL_MS);
+	w->unheard |= bit;
 }
 
-static int keep_watch(struct watch *w, enum watch_set set, int wd)
+static struct watch_folder *folder_of(struct watch *w, int wd)
 {
 	if ((size_t)wd >= w->by_wd_count) {
-		size_t count = (size_t)wd + 64;
+		size_t count = (size_t)wd + (size_t)wd / 2 + 64;
 		struct watch_folder *grown = reallocarray(w->by_wd, count, sizeof *grown);
 		if (!grown)
-			return ERR_NOMEM;
+			return NULL;
 		memset(grown + w->by_wd_count, 0, (count - w->by_wd_count) * sizeof *grown);
 		w->by_wd = grown;
 		w->by_wd_count = count;
 	}
-	/* what happened between the reader's look and the first watch was not told: look once more */
-	if (!(w->by_wd[wd].sets >> set & 1))
-		note_change(w, 1u << set);
-	w->by_wd[wd].sets |= 1u << set;
-	w->by_wd[wd].generation[set] = w->generation;
+	return &w->by_wd[wd];
+}
+
+/* *at: where it is, or where something else is that it takes the place of. Links are told of right behind the folder
+ * that they lie in: most paths are the last one again. */
+static int keep_path(struct watch *w, enum watch_set set, const char *path, uint32_t *at)
+{
+	struct buf *kept = &w->kept[set];
+	if (*at != nowhere && *at != everywhere && strcmp(kept->p + *at, path) == 0)
+		return 0;
+	if (kept->len == 0 && buf_add_char(kept, '\0') != 0)
+		return ERR_NOMEM;
+	if (strcmp(kept->p + w->last_kept[set], path) == 0) {
+		*at = w->last_kept[set];
+		return 0;
+	}
+	uint32_t begin = (uint32_t)kept->len;
+	if (buf_add(kept, path, strlen(path) + 1) != 0)
+		return ERR_NOMEM;
+	*at = w->last_kept[set] = begin;
 	return 0;
 }
 
-/* path is changed: cut to the folder that was found. */
-static int watch_nearest(struct watch *w, enum watch_set set, char *path)
+static int keep_role(struct watch *w, enum watch_set set, struct watch_role *role, const char *folder,
+		     const char *look_at)
 {
+	uint32_t was = role->look_at;
+	if (!look_at)
+		return keep_path(w, set, folder, &role->walked);
+	if (was == everywhere)
+		return 0;
+	if (keep_path(w, set, look_at, &role->look_at) != 0)
+		return ERR_NOMEM;
+	if (was != nowhere && was != role->look_at)
+		role->look_at = everywhere;
+	return 0;
+}
+
+static int keep_watch(struct watch *w, enum watch_set set, int wd, const char *folder, const char *look_at)
+{
+	struct watch_folder *f = folder_of(w, wd);
+	if (!f)
+		return ERR_NOMEM;
+	struct watch_role *role = &f->of[set];
+	bool is_new = !(f->sets >> set & 1);
+	if (is_new || role->generation != w->generation[set])
+		*role = (struct watch_role){.generation = w->generation[set]};
+	if (f->sets == 0)
+		f->is_silent = is_silent(folder);
+	f->sets |= 1u << set;
+	if (f->is_silent)
+		poll_set(w, set, folder, "it is on a network file system");
+	/* what happened between the reader's look and the first watch was not told: look once more */
+	if (is_new && look_at)
+		note_path(w, set, look_at);
+	return keep_role(w, set, role, folder, look_at);
+}
+
+static int watch_nearest(struct watch *w, enum watch_set set, const char *folder, const char *look_at)
+{
+	char path[PATH_MAX];
+	if (w->fd < 0 || snprintf(path, sizeof path, "%s", folder) >= (int)sizeof path)
+		return 0;
 	for (;;) {
 		int wd = inotify_add_watch(w->fd, path, EVENT_MASK);
 		if (wd >= 0)
-			return keep_watch(w, set, wd);
+			return keep_watch(w, set, wd, path, look_at);
 		char *slash = strrchr(path, '/');
 		bool is_gone = errno == ENOENT || errno == ENOTDIR;
 		if (!is_gone || !slash || strcmp(path, "/") == 0) {
@@ -239,6 +377,7 @@ static int watch_nearest(struct watch *w, enum watch_set set, char *path)
 			return 0;
 		}
 		slash[slash == path] = '\0';
+		look_at = look_at ? look_at : folder;
 	}
 }
 
@@ -246,7 +385,7 @@ static void drop_old(struct watch *w, enum watch_set set)
 {
 	for (size_t wd = 0; wd < w->by_wd_count; wd++) {
 		struct watch_folder *f = &w->by_wd[wd];
-		if (!(f->sets >> set & 1) || f->generation[set] == w->generation)
+		if (!(f->sets >> set & 1) || f->of[set].generation == w->generation[set])
 			continue;
 		f->sets &= ~(1u << set);
 		if (f->sets == 0)
@@ -254,45 +393,56 @@ static void drop_old(struct watch *w, enum watch_set set)
 	}
 }
 
-/* Of the paths and of what stands there: a symbolic link may lead elsewhere today. */
-static void render_fingerprint(struct watch *w, uint8_t out[SHA256_BYTES])
+void watch_begin_set(struct watch *w, enum watch_set set)
 {
-	struct buf *paths = &w->pending->paths;
-	size_t end = paths->len;
-	for (size_t at = 0; at < end; at += strlen(paths->p + at) + 1) {
-		struct stat st = {0};
-		(void)stat(paths->p + at, &st); /* not there: zeros */
-		(void)buf_add(paths, &st.st_dev, sizeof st.st_dev);
-		(void)buf_add(paths, &st.st_ino, sizeof st.st_ino);
-	}
-	sha256_of(buf_span(paths), out);
-	paths->len = end;
+	w->generation[set]++;
+	w->whole &= ~(1u << set);
+	w->unheard &= ~(1u << set);
+	buf_reset(&w->told);
+	buf_reset(&w->kept[set]);
+	w->last_kept[set] = nowhere;
+}
+
+int watch_add(struct watch *w, enum watch_set set, const char *folder, const char *look_at)
+{
+	if (!look_at)
+		return watch_nearest(w, set, folder, NULL);
+	/* later: where there are more than can be watched, those that were walked come first */
+	(void)buf_add(&w->told, folder, strlen(folder) + 1);
+	return buf_add(&w->told, look_at, strlen(look_at) + 1);
 }
 
 int watch_end_set(struct watch *w, enum watch_set set)
 {
-	struct buf *paths = &w->pending->paths;
-	uint8_t digest[SHA256_BYTES];
 	unsigned bit = 1u << set;
-	render_fingerprint(w, digest);
-	if (paths->failed)
-		return ERR_NOMEM;
-	if (w->fd < 0 || (!(w->stale & bit) && memcmp(digest, w->fingerprint[set], sizeof digest) == 0))
-		return 0;
-	memcpy(w->fingerprint[set], digest, sizeof digest);
-	w->stale &= ~bit;
-	w->polled &= ~bit;
+	int rc = w->told.failed;
+	for (size_t at = 0; rc == 0 && at < w->told.len;) {
+		const char *folder = w->told.p + at, *look_at = folder + strlen(folder) + 1;
+		at += strlen(folder) + strlen(look_at) + 2;
+		rc = watch_nearest(w, set, folder, look_at);
+	}
+	buf_deinit(&w->told);
+	if (rc || w->fd < 0)
+		return rc;
+	drop_old(w, set);
+	if (w->unheard & bit && !(w->polled & bit))
+		start_polling(w);
+	w->polled = (w->polled & ~bit) | (w->unheard & bit);
 	if (w->polled == 0)
 		(void)uv_timer_stop(&w->poll_timer);
-	w->generation++;
-	int rc = 0;
-	for (size_t at = 0; rc == 0 && at < paths->len;) {
-		char *path = paths->p + at;
-		at += strlen(path) + 1;
-		if (is_silent(path))
-			poll_set(w, set, path, "it is on a network file system");
-		rc = watch_nearest(w, set, path);
+	w->whole |= bit;
+	return 0;
+}
+
+int watch_more(struct watch *w, enum watch_set set, const char *folder, const char *look_at)
+{
+	unsigned bit = 1u << set;
+	if (!(w->whole & bit))
+		return 0; /* all is looked at next time */
+	int rc = watch_nearest(w, set, folder, look_at);
+	if (w->unheard & bit && !(w->polled & bit)) {
+		w->polled |= bit;
+		start_polling(w);
 	}
-	drop_old(w, set);
 	return rc;
 }

@@ -1,0 +1,44 @@
+/* part: what a pass over some files must know of all the others: where the other half of a pair lies, and whether a
+ * pair that a file held is still held by another one.
+ *
+ * Both are answered by the rows of the last passes, without a look at a file; reading all rows takes some 50 ms for
+ * 200,000 of them, and is done only where something is missing. */
+#ifndef CERTS_PART_H
+#define CERTS_PART_H
+
+#include "idmap.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct db_txn;
+struct err;
+struct survey;
+
+/* Pairs that may have lost their last file, or have got a better one beside them. Zeroed to begin with. */
+struct part {
+	struct idmap suspects; /* by the beginning of their id … */
+	uint8_t *ids;          /* … and the whole of it, SHA256_BYTES each */
+	size_t count, cap;
+};
+
+void part_deinit(struct part *p);
+
+/* part_suspect_file: the pairs that the row of the file holds. Called before the row is replaced or deleted.
+ * part_suspect_rivals: the pairs that share a name with those. Called when the row has been replaced.
+ * Return 0, ERR_NOMEM, ERR_IO. */
+int part_suspect_file(struct part *p, struct db_txn *store, const char *path, struct err *err);
+int part_suspect_rivals(struct part *p, struct db_txn *store, const char *path, struct err *err);
+
+/* part_find_halves: notes in the survey each file with a leaf or key whose public key's digest is among spkis.
+ * Returns 0, ERR_NOMEM, ERR_IO. */
+int part_find_halves(struct survey *s, const struct idmap *spkis, struct err *err);
+
+/* part_sweep: deletes the suspects that no file holds any more, as sweep_pairs does, in a transaction of its own.
+ * held     leaves known to be in files; what else is found to be is added
+ * returns  0, ERR_NOMEM, ERR_IO (nothing changed) */
+int part_sweep(const struct part *p, struct db *store, struct idmap *held, int64_t now_unix_s,
+	       size_t *out_removed_count, struct err *err);
+
+#endif
