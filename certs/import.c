@@ -88,10 +88,10 @@ static int walk(struct pass *p, struct err *err)
 
 static int take(struct pass *p, const char *path, const struct file_id *id, struct err *err)
 {
-	int rc = p->in->is_partial ? part_suspect_file(&p->part, p->store, path, err) : 0;
+	int rc = p->in->is_partial ? part_suspect(&p->part, p->store, path, err) : 0;
 	if (rc == 0)
 		rc = intake_take(&p->intake, path, id, err);
-	return rc || !p->in->is_partial ? rc : part_suspect_rivals(&p->part, p->store, path, err);
+	return rc || !p->in->is_partial ? rc : part_suspect(&p->part, p->store, path, err);
 }
 
 /* path: may lie in the survey, which moves it */
@@ -204,7 +204,7 @@ static int forget_file(struct pass *p, struct span key, struct err *err)
 		return 0;
 	memcpy(own, key.p, key.len); /* deleting moves what key points to */
 	own[key.len] = '\0';
-	int rc = p->in->is_partial ? part_suspect_file(&p->part, p->store, own, err) : 0;
+	int rc = p->in->is_partial ? part_suspect(&p->part, p->store, own, err) : 0;
 	p->intake.store_is_changed = true;
 	return rc ? rc : db_delete(p->store, DB_PEM_FILES, (struct span){own, key.len}, err);
 }

@@ -55,22 +55,21 @@ static bool on_rival(void *ctx, const struct candidate *c, bool is_exact)
 	return r->rc == 0;
 }
 
-static int suspect_rivals_of(struct part *p, struct db_txn *store, const uint8_t id[SHA256_BYTES])
+/* the pair and all that share a name with it: one may cover the other */
+static int suspect_leaf(struct part *p, struct db_txn *store, const uint8_t id[SHA256_BYTES])
 {
 	struct pair pair;
 	struct span name;
-	struct rivals r = {.part = p};
-	if (pairs_get(store, id, &pair) != 0)
-		return 0; /* a leaf without its key */
+	struct rivals r = {.part = p, .rc = suspect(p, id)};
+	if (r.rc || pairs_get(store, id, &pair) != 0)
+		return r.rc; /* a leaf without its key */
 	while (r.rc == 0 && chain_next_name(&pair.names, &name) == 0)
 		if (candidates_each(store, name, on_rival, &r) != 0)
 			return ERR_IO;
 	return r.rc;
 }
 
-typedef int leaf_fn(struct part *p, struct db_txn *store, const uint8_t id[SHA256_BYTES]);
-
-static int each_leaf(struct part *p, struct db_txn *store, const char *path, leaf_fn *fn, struct err *err)
+int part_suspect(struct part *p, struct db_txn *store, const char *path, struct err *err)
 {
 	struct span row, items;
 	struct file_id unused;
@@ -80,26 +79,10 @@ static int each_leaf(struct part *p, struct db_txn *store, const char *path, lea
 		return 0;
 	while (rc == 0 && seen_next(&items, &item) == 0)
 		if (item.kind <= SEEN_CARRIED)
-			rc = fn(p, store, item.id);
+			rc = suspect_leaf(p, store, item.id);
 	if (rc == ERR_NOMEM)
 		return out_of_memory(err);
 	return rc ? err_set(err, rc, "store: names cannot be read") : 0;
-}
-
-static int suspect_leaf(struct part *p, struct db_txn *store, const uint8_t id[SHA256_BYTES])
-{
-	(void)store;
-	return suspect(p, id);
-}
-
-int part_suspect_file(struct part *p, struct db_txn *store, const char *path, struct err *err)
-{
-	return each_leaf(p, store, path, suspect_leaf, err);
-}
-
-int part_suspect_rivals(struct part *p, struct db_txn *store, const char *path, struct err *err)
-{
-	return each_leaf(p, store, path, suspect_rivals_of, err);
 }
 
 /* ---- all rows ---- */

@@ -25,11 +25,9 @@ struct part {
 
 void part_deinit(struct part *p);
 
-/* part_suspect_file: the pairs that the row of the file holds. Called before the row is replaced or deleted.
- * part_suspect_rivals: the pairs that share a name with those. Called when the row has been replaced.
- * Return 0, ERR_NOMEM, ERR_IO. */
-int part_suspect_file(struct part *p, struct db_txn *store, const char *path, struct err *err);
-int part_suspect_rivals(struct part *p, struct db_txn *store, const char *path, struct err *err);
+/* part_suspect: the pairs that the row of the file holds, and those that share a name with them. To be called before
+ * the row is replaced or deleted, and after. Returns 0, ERR_NOMEM, ERR_IO. */
+int part_suspect(struct part *p, struct db_txn *store, const char *path, struct err *err);
 
 /* part_find_halves: notes in the survey each file with a leaf or key whose public key's digest is among spkis.
  * Returns 0, ERR_NOMEM, ERR_IO. */

@@ -262,8 +262,8 @@ static int import_certs(struct reload *r, struct cert_pass *pass, struct err *er
 	tell_cert_problems(r, &pass->problems);
 	r->cert_pass_took_ms = pass->is_partial ? r->cert_pass_took_ms : clock_mono_ms() - begin_ms;
 	if (result.added_count || result.removed_count)
-		log_info("certs.done", "added=%zu removed=%zu pairs=%zu took_ms=%" PRIu64, result.added_count,
-			 result.removed_count, result.pair_count, clock_mono_ms() - begin_ms);
+		log_info("certs.done", "files=%zu added=%zu removed=%zu pairs=%zu took_ms=%" PRIu64, result.file_count,
+			 result.added_count, result.removed_count, result.pair_count, clock_mono_ms() - begin_ms);
 	metric_set(M_PAIRS, result.pair_count);
 	return pass->is_short_of_memory ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }

@@ -215,6 +215,62 @@ def test_A_L5_certbots_way_of_renewal(site):
     hammer.assert_only(OLD)
 
 
+def test_a_renewal_is_looked_at_alone(site):
+    """Of many certificates only the files that changed are looked at; the one that was replaced goes at once, even if
+    it would have outlived the new one."""
+    old = site.certify("example.com", ends_days=80)
+    for number in range(20):
+        site.certify(f"t{number}.example")
+    new = site.authority.issue(HOST, ends_days=50)
+    site.write(OLD_YAML)
+    with site.serve() as server:
+        assert server.exchange(request(HOST)).details["certificate"] == old.leaf_der
+        mark = server.log.mark()
+        new.save(site.certs / "example.com")
+        wait_until(
+            lambda: server.exchange(request(HOST)).details["certificate"] == new.leaf_der, "the new certificate", 2
+        )
+        done = server.log.wait("certs.done", since=mark, removed=1)
+        assert int(done.fields["files"]) <= 2 and int(done.fields["pairs"]) == 21
+
+
+def test_a_folder_that_appears_is_looked_into_and_watched(site):
+    """Made after the start, filled later, renewed in place."""
+    site.write(OLD_YAML)
+    first, second, third = (site.authority.issue(HOST, ends_days=days) for days in (50, 70, 89))
+
+    def shows(pair):
+        return server.exchange(request(HOST)).details.get("certificate") == pair.leaf_der
+
+    with site.serve() as server:
+        folder = site.certs / "deep" / "deeper"
+        folder.mkdir(parents=True)
+        time.sleep(0.5)  # seen while it is empty
+        for pair in (first, second):
+            (folder / "key.pem").write_bytes(pair.key_pem)
+            (folder / "chain.pem").write_bytes(pair.chain_pem)
+            wait_until(lambda: shows(pair), "the certificate", 2)
+        folder.rename(site.certs / "moved")
+        time.sleep(0.5)  # seen where it is now
+        third.save(site.certs / "moved")
+        wait_until(lambda: shows(third), "the third", 2)
+
+
+def test_A_L5_a_file_that_links_lead_to_is_rewritten_in_place(site):
+    """Nothing changes in the folder that is configured."""
+    archive, live = site.folder / "archive", site.certs / "example.com"
+    first, second = (site.authority.issue(HOST, ends_days=days) for days in (50, 89))
+    first.save(archive)
+    live.mkdir()
+    for name in ("fullchain.pem", "privkey.pem"):
+        (live / name).symlink_to(archive / name)
+    site.write(OLD_YAML)
+    with site.serve() as server:
+        for name, content in (("privkey.pem", second.key_pem), ("fullchain.pem", second.chain_pem)):
+            (archive / name).write_bytes(content)
+        wait_until(lambda: server.exchange(request(HOST)).details["certificate"] == second.leaf_der, "the second", 2)
+
+
 def test_A_L5_kubernetes_way_of_renewal(site):
     """A mounted secret: ..data is a link to a folder, and is turned as a whole."""
     pairs = [site.authority.issue("mta-sts.example.com", ends_days=days) for days in (50, 89)]

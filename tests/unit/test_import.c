@@ -28,7 +28,7 @@ static struct store_dir dir;
 static struct selfca *ca_a, *ca_b; /* each with a key of its own for its leaves */
 static struct import_result result;
 static struct buf said; /* "E:path: text\n" or "W:…" of the last run; path below the tree */
-static struct buf dirs; /* "path\n" of the last run; "~" in front of linked ones */
+static struct buf dirs; /* "path\n" of the last run; "~path > what is to be looked at\n" for linked ones */
 static char root[96];
 
 /* ---- a tree of files ---- */
@@ -116,7 +116,10 @@ static void on_problem(void *ctx, const char *path, bool is_error, const char *t
 static void on_dir(void *ctx, const char *path, const char *look_at)
 {
 	(void)ctx;
-	(void)buf_printf(&dirs, "%s%s\n", look_at ? "~" : "", below_root(path));
+	if (look_at)
+		(void)buf_printf(&dirs, "~%s > %s\n", below_root(path), below_root(look_at));
+	else
+		(void)buf_printf(&dirs, "%s\n", below_root(path));
 }
 
 static void run_paths(const char *const *paths, size_t count, bool is_partial, int64_t now_unix_s)
@@ -379,7 +382,8 @@ static void test_import_live_folder_of_certbot_alone(void **state)
 	const char *const paths[] = {in_tree("live/")};
 	run_paths(paths, 1, false, NOW);
 	assert_int_equal(served(HOST), 3);
-	assert_string_equal(buf_text(&dirs), "live\nlive/" HOST "\n~live/" HOST "/../../archive/" HOST "\n");
+	assert_string_equal(buf_text(&dirs),
+			    "live\nlive/" HOST "\n~live/" HOST "/../../archive/" HOST " > live/" HOST "\n");
 }
 
 static void test_import_symlink_to_another_programs_file(void **state)
@@ -392,8 +396,8 @@ static void test_import_symlink_to_another_programs_file(void **state)
 	run_paths(paths, 1, false, NOW);
 	assert_int_equal(served(HOST), 3);
 	/* whichever of the links is changed, somebody watches */
-	assert_non_null(strstr(buf_text(&dirs), "~ours/../live/" HOST "\n"));
-	assert_non_null(strstr(buf_text(&dirs), "~ours/../live/" HOST "/../../archive/" HOST "\n"));
+	assert_non_null(strstr(buf_text(&dirs), "~ours/../live/" HOST " > ours\n"));
+	assert_non_null(strstr(buf_text(&dirs), "~ours/../live/" HOST "/../../archive/" HOST " > ours\n"));
 }
 
 static void test_import_single_file_as_path(void **state)
@@ -403,7 +407,41 @@ static void test_import_single_file_as_path(void **state)
 	const char *const paths[] = {in_tree(HOST ".pem")};
 	run_paths(paths, 1, false, NOW);
 	assert_int_equal(served(HOST), 3);
-	assert_string_equal(buf_text(&dirs), "~\n");
+	assert_string_equal(buf_text(&dirs), "~ > " HOST ".pem\n");
+}
+
+static void test_import_link_to_a_folder_is_what_is_to_be_looked_at(void **state)
+{
+	(void)state;
+	write_fixture("releases/1/a.pem", "leaf.pem int1.pem leaf.key");
+	link_to("live/a", "../releases/1");
+	const char *const paths[] = {in_tree("live")};
+	run_paths(paths, 1, false, NOW);
+	assert_int_equal(served(HOST), 2);
+	assert_string_equal(buf_text(&dirs), "live\n~live/../releases > live/a\nlive/a\n");
+}
+
+/* 10^5 pairs are not one transaction */
+static void test_import_more_files_than_a_batch_holds(void **state)
+{
+	(void)state;
+	char name[32];
+	write_fixture("0.key", "leaf.key");
+	write_fixture("rsa.key", "rsa2048.key");
+	write_fixture("1.pem", "leaf.pem int1.pem");
+	for (int i = 0; i < 4200; i++) {
+		(void)snprintf(name, sizeof name, "n%05d", i);
+		int fd = open(in_tree(name), O_WRONLY | O_CREAT, 0600);
+		assert_true(fd >= 0 && write(fd, "none", 4) == 4);
+		assert_int_equal(close(fd), 0);
+	}
+	write_fixture("z.pem", "rsa2048.pem int1.pem");
+	run();
+	check_said("");
+	assert_int_equal(result.parsed_count, 4204);
+	assert_int_equal(result.pair_count, 2);
+	assert_int_equal(rows(DB_KEYS), 2);
+	check_settled(NOW);
 }
 
 /* ---- halves ---- */
@@ -748,7 +786,7 @@ static void test_import_missing_path_is_a_problem(void **state)
 	run_paths(paths, 2, false, NOW);
 	check_said("W:not/there: does not exist yet; it is looked into as soon as it does\n");
 	assert_int_equal(served(HOST), 3);
-	assert_string_equal(buf_text(&dirs), "~\n\n"); /* the nearest folder, and the root */
+	assert_string_equal(buf_text(&dirs), "~ > not/there\n\n"); /* the nearest folder, and the root */
 }
 
 /* ---- trees ---- */
@@ -876,6 +914,111 @@ static void test_import_partial_pass_leaves_the_rest_alone(void **state)
 	check_settled(NOW);
 }
 
+static void run_part(const char *name)
+{
+	const char *const paths[] = {in_tree(name)};
+	run_paths(paths, 1, true, NOW);
+}
+
+static void test_import_partial_pass_finds_the_other_half_elsewhere(void **state)
+{
+	for (int key_first = 0; key_first < 2; key_first++) {
+		(void)stop(state);
+		assert_int_equal(start(state), 0);
+		write_fixture(key_first ? "keys/a.pem" : "certs/a.pem", key_first ? "leaf.key" : "leaf.pem int1.pem");
+		run();
+		assert_int_equal(rows(DB_KEYS), 0); /* nobody wants it, as far as we know */
+		write_fixture(key_first ? "certs/a.pem" : "keys/a.pem", key_first ? "leaf.pem int1.pem" : "leaf.key");
+		run_part(key_first ? "certs/a.pem" : "keys/a.pem");
+		check_said("");
+		assert_int_equal(result.file_count, 1);
+		assert_int_equal(served(HOST), 2);
+		check_settled(NOW);
+	}
+}
+
+/* a certificate that was replaced for cause: the new one may well expire first */
+static void test_import_partial_pass_drops_what_was_replaced(void **state)
+{
+	(void)state;
+	uint8_t old_id[SHA256_BYTES], id[SHA256_BYTES];
+	issue(ca_a, NOW, "live/a.pem", "live/a.key");
+	run();
+	assert_int_equal(served_chain(HOST, NOW, old_id), 2);
+	issue(ca_b, NOW - DAY_S, "live/a.pem", "live/a.key");
+	run_part("live");
+	check_said("");
+	assert_int_equal(result.removed_count, 1);
+	assert_int_equal(result.pair_count, 1);
+	assert_int_equal(served_chain(HOST, NOW, id), 2);
+	assert_memory_not_equal(old_id, id, SHA256_BYTES);
+	run();
+	assert_int_equal(rows(DB_KEYS), 1);
+	check_settled(NOW);
+}
+
+static void test_import_partial_pass_keeps_what_another_file_holds(void **state)
+{
+	(void)state;
+	struct buf copy;
+	buf_init(&copy, 1 << 16);
+	issue(ca_a, NOW, "live/a.pem", "live/a.key");
+	assert_int_equal(file_read(in_tree("live/a.pem"), &copy, NULL, NULL), 0);
+	write_bytes("copy/a.pem", buf_span(&copy));
+	buf_deinit(&copy);
+	run();
+	issue(ca_b, NOW - DAY_S, "live/a.pem", "live/a.key");
+	run_part("live");
+	assert_int_equal(result.removed_count, 0);
+	assert_int_equal(result.pair_count, 2);
+	drop("copy/a.pem");
+	run_part("copy/a.pem");
+	check_said(""); /* a path that is gone is no problem */
+	assert_int_equal(result.removed_count, 1);
+	assert_int_equal(result.pair_count, 1);
+	run();
+	check_settled(NOW);
+}
+
+/* removed first, replaced later: its last file went before there was anything to cover it */
+static void test_import_partial_pass_drops_what_lost_its_file_before(void **state)
+{
+	(void)state;
+	issue(ca_a, NOW, "a/a.pem", "a/a.key");
+	run();
+	drop("a/a.pem");
+	drop("a/a.key");
+	run_part("a");
+	assert_int_equal(rows(DB_PEM_FILES), 0);
+	assert_int_equal(served(HOST), 2);
+	issue(ca_b, NOW - DAY_S, "b/b.pem", "b/b.key");
+	run_part("b");
+	assert_int_equal(result.removed_count, 1);
+	assert_int_equal(result.pair_count, 1);
+	run();
+	check_settled(NOW);
+}
+
+/* "a" is neither "a.pem" nor "ab" */
+static void test_import_partial_pass_forgets_only_what_is_below(void **state)
+{
+	(void)state;
+	write_text("a/x", "none");
+	write_text("a/y/z", "none");
+	write_text("a.pem", "none");
+	write_text("ab/x", "none");
+	run();
+	assert_int_equal(rows(DB_PEM_FILES), 4);
+	drop("a/x");
+	drop("a/y/z");
+	drop("a.pem");
+	drop("ab/x");
+	run_part("a");
+	assert_int_equal(rows(DB_PEM_FILES), 2);
+	run_part("a.pem");
+	assert_int_equal(rows(DB_PEM_FILES), 1);
+}
+
 /* `cert import FILE…`: what certbot's deploy hook calls */
 static void test_import_partial_pass_of_files(void **state)
 {
@@ -896,6 +1039,8 @@ int main(void)
 		TEST(test_import_live_folder_of_certbot_alone),
 		TEST(test_import_symlink_to_another_programs_file),
 		TEST(test_import_single_file_as_path),
+		TEST(test_import_link_to_a_folder_is_what_is_to_be_looked_at),
+		TEST(test_import_more_files_than_a_batch_holds),
 		TEST(test_import_key_that_comes_later_completes_the_pair),
 		TEST(test_import_leaf_that_comes_later_completes_the_pair),
 		TEST(test_import_renewed_chain_for_a_known_key),
@@ -921,6 +1066,11 @@ int main(void)
 		TEST(test_import_other_files_are_read_once),
 		TEST(test_import_no_path_forgets_files_and_keeps_pairs),
 		TEST(test_import_partial_pass_leaves_the_rest_alone),
+		TEST(test_import_partial_pass_finds_the_other_half_elsewhere),
+		TEST(test_import_partial_pass_drops_what_was_replaced),
+		TEST(test_import_partial_pass_keeps_what_another_file_holds),
+		TEST(test_import_partial_pass_drops_what_lost_its_file_before),
+		TEST(test_import_partial_pass_forgets_only_what_is_below),
 		TEST(test_import_partial_pass_of_files),
 	};
 	return cmocka_run_group_tests_name("import", tests, start_all, stop_all);
