@@ -253,15 +253,23 @@ static int forget_gone_files(struct pass *p, struct err *err)
 	return rc;
 }
 
-static int sweep(struct pass *p, struct err *err)
+static int sweep_all(struct pass *p, struct err *err)
 {
 	struct idmap spkis = {0};
 	int rc = sweep_pairs(p->store, &p->survey.held, p->in->now_unix_s, &spkis, &p->out->removed_count, err);
 	if (rc == 0)
 		rc = sweep_find_keys(p->keyring, &spkis, &p->doomed_keys, err);
+	idmap_deinit(&spkis);
+	return rc;
+}
+
+static int sweep(struct pass *p, struct err *err)
+{
+	int rc = p->in->is_partial ? part_sweep(&p->part, p->store, &p->survey.held, p->in->now_unix_s,
+						&p->out->removed_count, err)
+				   : sweep_all(p, err);
 	if (p->out->removed_count)
 		p->intake.store_is_changed = true;
-	idmap_deinit(&spkis);
 	return rc;
 }
 
@@ -310,7 +318,7 @@ static int look(struct pass *p, struct err *err)
 		rc = join_halves(p, err);
 	if (rc == 0)
 		rc = forget_gone_files(p, err);
-	if (rc == 0 && !p->in->is_partial)
+	if (rc == 0)
 		rc = sweep(p, err);
 	return rc ? rc : survey_describe(&p->survey, err);
 }
@@ -323,12 +331,7 @@ static int commit(struct pass *p, struct err *err)
 	p->out->added_count = p->intake.added_count;
 	p->out->pair_count = db_count(p->store, DB_PAIRS);
 	int rc = end_txns(p, err);
-	if (rc || !p->in->is_partial)
-		return rc ? rc : delete_keys(p, err);
-	/* what is new is served by now: this may take longer */
-	rc = part_sweep(&p->part, p->in->store, &p->survey.held, p->in->now_unix_s, &p->out->removed_count, err);
-	p->out->pair_count -= p->out->removed_count;
-	return rc;
+	return rc ? rc : delete_keys(p, err);
 }
 
 int import_run(const struct import *in, struct import_result *out, struct err *err)

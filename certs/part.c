@@ -165,24 +165,13 @@ static bool is_one_lost(const struct part *p, struct db_txn *store, const struct
 	return false;
 }
 
-int part_sweep(const struct part *p, struct db *store, struct idmap *held, int64_t now_unix_s,
+int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s,
 	       size_t *out_removed_count, struct err *err)
 {
-	struct db_txn *txn;
 	struct holders h = {.wanted = &p->suspects, .held = held};
+	int rc = is_one_lost(p, store, held) ? each_row(store, note_holder, &h, err) : 0;
 	*out_removed_count = 0;
-	if (p->count == 0)
-		return 0;
-	int rc = db_begin_write(store, &txn, err);
-	if (rc)
-		return rc;
-	if (is_one_lost(p, txn, held))
-		rc = each_row(txn, note_holder, &h, err);
 	for (size_t i = 0; rc == 0 && i < p->count; i++)
-		rc = sweep_pair(txn, p->ids + i * SHA256_BYTES, held, now_unix_s, out_removed_count, err);
-	if (rc || *out_removed_count == 0) {
-		db_end(txn);
-		return rc;
-	}
-	return db_commit(txn, err);
+		rc = sweep_pair(store, p->ids + i * SHA256_BYTES, held, now_unix_s, out_removed_count, err);
+	return rc;
 }

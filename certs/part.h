@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct db;
 struct db_txn;
 struct err;
 struct survey;
@@ -33,10 +32,10 @@ int part_suspect(struct part *p, struct db_txn *store, const char *path, struct 
  * Returns 0, ERR_NOMEM, ERR_IO. */
 int part_find_halves(struct survey *s, const struct idmap *spkis, struct err *err);
 
-/* part_sweep: deletes the suspects that no file holds any more, as sweep_pairs does, in a transaction of its own.
+/* part_sweep: deletes the suspects that no file holds any more, as sweep_pairs does.
  * held     leaves known to be in files; what else is found to be is added
- * returns  0, ERR_NOMEM, ERR_IO (nothing changed) */
-int part_sweep(const struct part *p, struct db *store, struct idmap *held, int64_t now_unix_s,
+ * returns  0, ERR_NOMEM, ERR_IO */
+int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s,
 	       size_t *out_removed_count, struct err *err);
 
 #endif

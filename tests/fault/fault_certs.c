@@ -49,19 +49,25 @@ static void on_problem(void *ctx, const char *path, bool is_error, const char *t
 	(void)text;
 }
 
-static int import_at(int64_t now_unix_s, struct err *err)
+static int import_paths(const char *const *paths, size_t count, bool is_partial, int64_t now_unix_s, struct err *err)
 {
-	const char *const paths[] = {fault_site};
 	struct import_result result;
 	struct import in = {
 		.store = store,
 		.keyring = keyring,
 		.paths = paths,
-		.path_count = 1,
+		.path_count = count,
+		.is_partial = is_partial,
 		.now_unix_s = now_unix_s,
 		.on_problem = on_problem,
 	};
 	return import_run(&in, &result, err);
+}
+
+static int import_at(int64_t now_unix_s, struct err *err)
+{
+	const char *const paths[] = {fault_site};
+	return import_paths(paths, 1, false, now_unix_s, err);
 }
 
 static void prepare_import(void)
@@ -86,6 +92,30 @@ static void prepare_import(void)
 static int import(struct err *err)
 {
 	return import_at(NOW_UNIX_S + DAY_S, err);
+}
+
+/* rsa.key is not looked at: its row is what is known of it */
+static int import_part(struct err *err)
+{
+	char a[256], rsa[256], gone[256];
+	const char *const paths[] = {fault_path(fault_site, "a.pem", a), fault_path(fault_site, "rsa.pem", rsa),
+				     fault_path(fault_site, "gone.pem", gone)};
+	return import_paths(paths, 3, true, NOW_UNIX_S + DAY_S, err);
+}
+
+static void prepare_import_part(void)
+{
+	char path[256];
+	struct err err = {0};
+	open_stores();
+	put("a.pem", "leaf.pem leaf.key");
+	put("gone.pem", "wildcard.pem leaf.key");
+	put("rsa.key", "rsa2048.key");
+	fault_must(import_at(NOW_UNIX_S, &err), &err);
+	put("a.pem", "leaf_renewed.pem int1.pem int2.pem leaf.key");
+	put("rsa.pem", "rsa2048.pem");
+	(void)unlink(fault_path(fault_site, "gone.pem", path));
+	close_stores();
 }
 
 /* Names with the pairs that they would be served with, and that both halves are there. */
@@ -116,6 +146,17 @@ static const struct fault fault_import = {
 	.prepare = prepare_import,
 	.open = open_stores,
 	.act = import,
+	.served = served_pairs,
+	.close = close_stores,
+};
+
+static const struct fault fault_import_part = {
+	.name = "import_part",
+	.run_max = 110,
+	.has_entries = true,
+	.prepare = prepare_import_part,
+	.open = open_stores,
+	.act = import_part,
 	.served = served_pairs,
 	.close = close_stores,
 };
@@ -195,6 +236,6 @@ static const struct fault fault_dev = {
 
 int main(int argc, char **argv)
 {
-	static const struct fault *const faults[] = {&fault_import, &fault_dev};
+	static const struct fault *const faults[] = {&fault_import, &fault_import_part, &fault_dev};
 	return fault_main(faults, sizeof faults / sizeof *faults, argc, argv);
 }
