@@ -50,6 +50,10 @@ struct db {
 struct db_txn {
 	MDB_txn *txn;
 	struct db *db;
+	bool is_write;
+	/* A writer goes through tables mostly in the order of their keys: a cursor that stays where the last row was
+	 * finds the next one on the same page, without a descent from the root. Opened with the first use. */
+	MDB_cursor *places[DB_TABLE_COUNT];
 };
 
 struct db_cursor {
@@ -244,6 +248,7 @@ static int begin(struct db *db, unsigned flags, struct db_txn **out, struct err 
 	if (!txn)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	txn->db = db;
+	txn->is_write = !(flags & MDB_RDONLY);
 	int rc = begin_sound(db, flags, &txn->txn);
 	if (rc) {
 		free(txn);
@@ -264,8 +269,22 @@ int db_begin_write(struct db *db, struct db_txn **out, struct err *err)
 	return begin(db, 0, out, err);
 }
 
+static void close_place(struct db_txn *txn, size_t table)
+{
+	if (txn->places[table])
+		mdb_cursor_close(txn->places[table]);
+	txn->places[table] = NULL;
+}
+
+static void close_places(struct db_txn *txn)
+{
+	for (size_t t = 0; t < DB_TABLE_COUNT; t++)
+		close_place(txn, t);
+}
+
 int db_commit(struct db_txn *take_txn, struct err *err)
 {
+	close_places(take_txn);
 	take_txn->db->txn_count--;
 	int rc = mdb_txn_commit(take_txn->txn); /* frees the handle whatever it returns */
 	free(take_txn);
@@ -276,6 +295,7 @@ void db_end(struct db_txn *take_txn)
 {
 	if (!take_txn)
 		return;
+	close_places(take_txn);
 	take_txn->db->txn_count--;
 	mdb_txn_abort(take_txn->txn);
 	free(take_txn);
@@ -307,16 +327,50 @@ static struct span span_of_val(MDB_val v)
 	return (struct span){v.mv_data, v.mv_size};
 }
 
+static int open_place(struct db_txn *txn, enum db_table table, MDB_cursor **out)
+{
+	int rc = txn->places[table] ? 0 : mdb_cursor_open(txn->txn, txn->db->dbi[table], &txn->places[table]);
+	*out = txn->places[table];
+	return rc;
+}
+
+static int get(struct db_txn *txn, enum db_table table, MDB_val *k, MDB_val *v)
+{
+	MDB_cursor *place;
+	if (!txn->is_write)
+		return mdb_get(txn->txn, txn->db->dbi[table], k, v);
+	int rc = open_place(txn, table, &place);
+	return rc ? rc : mdb_cursor_get(place, k, v, MDB_SET);
+}
+
 int db_get(struct db_txn *txn, enum db_table table, struct span key, struct span *out)
 {
 	if (!is_key(key))
 		return ERR_NOENT;
 	MDB_val k = val_of(key), v;
-	int rc = mdb_get(txn->txn, txn->db->dbi[table], &k, &v);
+	int rc = get(txn, table, &k, &v);
 	if (rc)
 		return code_of(rc);
 	*out = span_of_val(v);
 	return 0;
+}
+
+/* A key behind all others is appended: LMDB then fills its pages instead of leaving each half empty. */
+static int put(struct db_txn *txn, enum db_table table, MDB_val *k, MDB_val *v)
+{
+	MDB_cursor *place;
+	MDB_val at = *k, old;
+	int rc = open_place(txn, table, &place);
+	if (rc)
+		return rc;
+	rc = mdb_cursor_get(place, &at, &old, MDB_SET_RANGE);
+	if (rc == MDB_NOTFOUND)
+		return mdb_cursor_put(place, k, v, MDB_APPEND);
+	if (rc)
+		return rc;
+	bool is_in_place = old.mv_size == v->mv_size && at.mv_size == k->mv_size &&
+			   memcmp(at.mv_data, k->mv_data, k->mv_size) == 0;
+	return mdb_cursor_put(place, k, v, is_in_place ? MDB_CURRENT : 0);
 }
 
 int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span value, struct err *err)
@@ -324,7 +378,7 @@ int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span
 	if (!is_key(key))
 		return err_set(err, ERR_RANGE, "store: a key of %zu bytes", key.len);
 	MDB_val k = val_of(key), v = val_of(value);
-	int rc = mdb_put(txn->txn, txn->db->dbi[table], &k, &v, 0);
+	int rc = put(txn, table, &k, &v);
 	return rc ? fail(err, rc, "store") : 0;
 }
 
@@ -333,6 +387,7 @@ int db_delete(struct db_txn *txn, enum db_table table, struct span key, struct e
 	if (!is_key(key))
 		return ERR_NOENT;
 	MDB_val k = val_of(key);
+	close_place(txn, table); /* a delete may merge the page it stands on */
 	int rc = mdb_del(txn->txn, txn->db->dbi[table], &k, NULL);
 	if (rc == MDB_NOTFOUND)
 		return ERR_NOENT;
