@@ -65,12 +65,27 @@ static struct tm utc(int64_t unix_s)
 	return tm;
 }
 
+static char *put_two(char *at, int n)
+{
+	*at++ = (char)('0' + n / 10 % 10);
+	*at++ = (char)('0' + n % 10);
+	return at;
+}
+
+/* By hand: a change of a shared policy renders one for each of 10^6 domains. */
 void clock_render_stamp(int64_t unix_s, char out[CLOCK_STAMP_BYTES])
 {
 	struct tm tm = utc(unix_s);
-	(void)snprintf(out, CLOCK_STAMP_BYTES, "%04u%02u%02u%02u%02u%02u", (unsigned)(tm.tm_year + 1900) % 10000,
-		       (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-		       (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+	const int parts[] = {(tm.tm_year + 1900) / 100,
+			     (tm.tm_year + 1900) % 100,
+			     tm.tm_mon + 1,
+			     tm.tm_mday,
+			     tm.tm_hour,
+			     tm.tm_min,
+			     tm.tm_sec};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		out = put_two(out, parts[i]);
+	*out = '\0';
 }
 
 void clock_render_http(int64_t unix_s, char out[CLOCK_HTTP_BYTES])
