@@ -196,6 +196,7 @@ struct apply {
 	bool is_only_removed; /* update() passes over domains that have a spec */
 	bool has_troubles;
 	struct outcome outcome;
+	struct rows rows;
 	struct problem_list problems; /* of the domain in hand */
 	struct buf spec_stored, policy_stored, policy_name;
 	bool has_policy; /* policy_stored is policy_name's */
@@ -371,8 +372,7 @@ static int update_with(struct apply *a, struct span domain, uint32_t file_no, st
 	a->places.domain_file = known_path(&a->known, file_no);
 	rc = judge(a, domain, &spec, old, err);
 	if (rc == 0 && a->outcome.is_good)
-		rc = rows_put(a->txn, domain, &a->outcome, old, (enum id_scheme)a->settings.dns_id, a->now_unix_s,
-			      &is_changed, err);
+		rc = rows_put(&a->rows, domain, &a->outcome, old, &is_changed, err);
 	if (is_changed) {
 		a->out->changed_count++;
 		a->is_changed = true;
@@ -400,7 +400,7 @@ static int update(void *ctx, struct span domain, struct err *err)
 	}
 	if (rc != ERR_NOENT)
 		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(domain));
-	rc = rows_withdraw(a->txn, domain, (enum id_scheme)a->settings.dns_id, a->now_unix_s, &is_changed, err);
+	rc = rows_withdraw(&a->rows, domain, &is_changed, err);
 	a->out->withdrawn_count += is_changed;
 	a->is_changed = a->is_changed || is_changed;
 	return rc ? rc : store_trouble(a, domain, err);
@@ -408,6 +408,7 @@ static int update(void *ctx, struct span domain, struct err *err)
 
 static int update_dirty(struct apply *a, struct err *err)
 {
+	rows_begin(&a->rows, a->txn, (enum id_scheme)a->settings.dns_id, a->now_unix_s);
 	a->is_only_removed = a->is_all_dirty; /* the others have their turn below */
 	int rc = merge_each_dirty(&a->merge, update, a, err);
 	a->is_only_removed = false;
@@ -415,9 +416,9 @@ static int update_dirty(struct apply *a, struct err *err)
 		rc = merge_each_spec(&a->merge, a->is_all_dirty, &a->defaults, update, a, err);
 	size_t expired = 0;
 	if (rc == 0)
-		rc = rows_expire(a->txn, a->now_unix_s, &expired, err);
+		rc = rows_expire(&a->rows, &expired, err);
 	a->is_changed = a->is_changed || expired > 0;
-	return rc;
+	return rc ? rc : rows_end(&a->rows, err);
 }
 
 /* --- all of it

@@ -5,6 +5,10 @@
 #include "../base/sha256.h"
 #include "../base/span.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct db_txn;
 struct err;
 
@@ -13,5 +17,26 @@ int bodies_take(struct db_txn *txn, const uint8_t digest[SHA256_BYTES], struct s
 
 /* bodies_drop: one less; the last one removes it. */
 int bodies_drop(struct db_txn *txn, const uint8_t digest[SHA256_BYTES], struct err *err);
+
+/* The same for a whole transaction: neighbours tend to share a policy, so the counts of the last few bodies are kept
+ * back until others want their places, or until bodies_tally_end. */
+enum { BODIES_TALLY_COUNT = 4 }; /* two policies that take turns, old and new body of each */
+
+struct bodies_tally {
+	struct db_txn *txn;
+	struct bodies_count {
+		bool is_used;
+		uint8_t digest[SHA256_BYTES];
+		int64_t change; /* not in the store yet */
+	} counts[BODIES_TALLY_COUNT];
+	size_t next; /* whose place goes to the next one */
+};
+
+void bodies_tally_begin(struct bodies_tally *t, struct db_txn *txn);
+int bodies_tally_take(struct bodies_tally *t, const uint8_t digest[SHA256_BYTES], struct span body, struct err *err);
+int bodies_tally_drop(struct bodies_tally *t, const uint8_t digest[SHA256_BYTES], struct err *err);
+
+/* bodies_tally_end: writes what was kept back. To be called before the commit. */
+int bodies_tally_end(struct bodies_tally *t, struct err *err);
 
 #endif

@@ -14,17 +14,34 @@ void outcome_init(struct outcome *v)
 {
 	*v = (struct outcome){0};
 	buf_init(&v->body, BODY_MAX_BYTES);
+	buf_init(&v->rendered_mx, POLICY_BODY_MAX_BYTES);
 }
 
 void outcome_deinit(struct outcome *v)
 {
 	buf_deinit(&v->body);
+	buf_deinit(&v->rendered_mx);
 	*v = (struct outcome){0};
 }
 
-static int render(struct outcome *v)
+/* Neighbours tend to share a policy: what was rendered for the last one is theirs, too. */
+static bool is_rendered(const struct outcome *v, const struct spec *s)
 {
-	const struct spec *s = &v->resolved.values;
+	return v->is_remembered && v->rendered_mode == s->mode && v->rendered_max_age_s == s->max_age_s &&
+	       span_is(buf_span(&v->rendered_mx), s->mx);
+}
+
+/* Without the memory for it the next one is rendered again, that is all. */
+static void remember(struct outcome *v, const struct spec *s)
+{
+	buf_reset(&v->rendered_mx);
+	v->rendered_mode = s->mode;
+	v->rendered_max_age_s = s->max_age_s;
+	v->is_remembered = buf_add_span(&v->rendered_mx, s->mx) == 0;
+}
+
+static int render_policy(struct outcome *v, const struct spec *s)
+{
 	size_t count = pack_count(s->mx), n = 0;
 	struct span *mx = count ? calloc(count, sizeof *mx) : NULL;
 	if (count && !mx)
@@ -38,10 +55,23 @@ static int render(struct outcome *v)
 	return rc;
 }
 
+static int render(struct outcome *v)
+{
+	const struct spec *s = &v->resolved.values;
+	if (is_rendered(v, s))
+		return 0;
+	buf_reset(&v->body);
+	v->is_remembered = false;
+	if (render_policy(v, s) != 0)
+		return ERR_NOMEM;
+	sha256_of(buf_span(&v->body), v->digest);
+	remember(v, s);
+	return 0;
+}
+
 int outcome_find(struct outcome *v, const struct outcome_input *in, struct problem_list *out)
 {
 	struct check c = {in->domain, &v->resolved, in->settings, &in->places, in->wants_advice, out};
-	buf_reset(&v->body);
 	v->is_good = false;
 	spec_resolve(in->spec, in->policy, in->defaults, &v->resolved);
 	if (in->is_policy_missing) {
@@ -51,7 +81,6 @@ int outcome_find(struct outcome *v, const struct outcome_input *in, struct probl
 	if (render(v) != 0)
 		return ERR_NOMEM;
 	const struct spec *s = &v->resolved.values;
-	sha256_of(buf_span(&v->body), v->digest);
 	v->ttl_s = spec_has(s, SPEC_TTL) ? s->ttl_s : in->settings->dns_ttl_s;
 	const char *server_rua = in->settings->dns_tls_rpt;
 	v->tls_rpt = spec_has(s, SPEC_TLS_RPT) ? s->tls_rpt : server_rua ? span_of(server_rua) : (struct span){NULL, 0};

@@ -32,10 +32,14 @@ struct outcome_input {
 struct outcome {
 	bool is_good;
 	struct resolved resolved;
-	struct buf body; /* as served; reused from call to call */
+	struct buf body; /* as served; kept from call to call */
 	uint8_t digest[SHA256_BYTES];
 	uint32_t ttl_s;
 	struct span tls_rpt; /* borrowed from the input */
+	bool is_remembered;  /* body and digest are those of: */
+	enum policy_mode rendered_mode;
+	uint32_t rendered_max_age_s;
+	struct buf rendered_mx;
 };
 
 void outcome_init(struct outcome *v);

@@ -126,15 +126,26 @@ static bool is_same_row(const struct domain_row *a, const struct domain_row *b)
 	       memcmp(a->id, b->id, sizeof a->id) == 0 && span_is(a->tls_rpt, b->tls_rpt);
 }
 
-static int swap_body(struct db_txn *txn, const struct domain_row *old, const uint8_t digest[SHA256_BYTES],
-		     struct span body, struct err *err)
+static int swap_body(struct rows *r, const struct domain_row *old, const uint8_t digest[SHA256_BYTES], struct span body,
+		     struct err *err)
 {
-	int rc = bodies_take(txn, digest, body, err);
-	return rc == 0 && old ? bodies_drop(txn, old->body, err) : rc;
+	int rc = bodies_tally_take(&r->bodies, digest, body, err);
+	return rc == 0 && old ? bodies_tally_drop(&r->bodies, old->body, err) : rc;
 }
 
-int rows_put(struct db_txn *txn, struct span domain, const struct outcome *v, const struct domain_row *old,
-	     enum id_scheme scheme, int64_t now_unix_s, bool *out_changed, struct err *err)
+void rows_begin(struct rows *r, struct db_txn *txn, enum id_scheme scheme, int64_t now_unix_s)
+{
+	*r = (struct rows){.txn = txn, .scheme = scheme, .now_unix_s = now_unix_s};
+	bodies_tally_begin(&r->bodies, txn);
+}
+
+int rows_end(struct rows *r, struct err *err)
+{
+	return bodies_tally_end(&r->bodies, err);
+}
+
+int rows_put(struct rows *r, struct span domain, const struct outcome *v, const struct domain_row *old,
+	     bool *out_changed, struct err *err)
 {
 	const struct spec *values = &v->resolved.values;
 	struct domain_row row = old ? *old : (struct domain_row){0};
@@ -144,15 +155,15 @@ int rows_put(struct db_txn *txn, struct span domain, const struct outcome *v, co
 	row.ttl_s = v->ttl_s;
 	row.tls_rpt = v->tls_rpt;
 	if (is_changed || is_back)
-		change_body(&row, old, v->digest, values->mode, values->max_age_s, now_unix_s);
-	choose_id(txn, &row, old, values, scheme, is_changed, now_unix_s);
+		change_body(&row, old, v->digest, values->mode, values->max_age_s, r->now_unix_s);
+	choose_id(r->txn, &row, old, values, r->scheme, is_changed, r->now_unix_s);
 	*out_changed = !old || !is_same_row(&row, old);
 	if (!*out_changed)
 		return 0;
-	int rc = is_back ? drop_index(txn, domain, old, err) : 0;
+	int rc = is_back ? drop_index(r->txn, domain, old, err) : 0;
 	if (rc == 0 && is_changed)
-		rc = swap_body(txn, old, v->digest, buf_span(&v->body), err);
-	return rc ? rc : put_row(txn, domain, &row, err);
+		rc = swap_body(r, old, v->digest, buf_span(&v->body), err);
+	return rc ? rc : put_row(r->txn, domain, &row, err);
 }
 
 /* Mode none with the mx of the body that was served until now: into out. */
@@ -177,18 +188,18 @@ static int render_withdrawn(struct db_txn *txn, const struct domain_row *row, st
 	return rc;
 }
 
-static int remove_row(struct db_txn *txn, struct span domain, const struct domain_row *row, struct err *err)
+static int remove_row(struct rows *r, struct span domain, const struct domain_row *row, struct err *err)
 {
-	int rc = raise_floor(txn, row, err);
+	int rc = raise_floor(r->txn, row, err);
 	if (rc == 0)
-		rc = bodies_drop(txn, row->body, err);
+		rc = bodies_tally_drop(&r->bodies, row->body, err);
 	if (rc == 0)
-		rc = drop_index(txn, domain, row, err);
-	return rc ? rc : db_delete(txn, DB_DOMAINS, domain, err);
+		rc = drop_index(r->txn, domain, row, err);
+	return rc ? rc : db_delete(r->txn, DB_DOMAINS, domain, err);
 }
 
-static int put_withdrawn(struct db_txn *txn, struct span domain, const struct domain_row *old, enum id_scheme scheme,
-			 struct span body, int64_t now_unix_s, struct err *err)
+static int put_withdrawn(struct rows *r, struct span domain, const struct domain_row *old, struct span body,
+			 struct err *err)
 {
 	struct domain_row row = *old;
 	struct ids_used used = {old->stamp_unix_s, old->serial};
@@ -196,39 +207,38 @@ static int put_withdrawn(struct db_txn *txn, struct span domain, const struct do
 	char key[INDEX_KEY_BYTES];
 	sha256_of(body, digest);
 	row.state = DOMAIN_WITHDRAWN;
-	change_body(&row, old, digest, POLICY_NONE, POLICY_WITHDRAWN_MAX_AGE_S, now_unix_s);
+	change_body(&row, old, digest, POLICY_NONE, POLICY_WITHDRAWN_MAX_AGE_S, r->now_unix_s);
 	if (memcmp(digest, old->body, sizeof digest) != 0)
-		ids_next(scheme, digest, now_unix_s, &used, row.id);
+		ids_next(r->scheme, digest, r->now_unix_s, &used, row.id);
 	take_used(&row, used);
-	int rc = put_row(txn, domain, &row, err); /* first: old's text still points into the store */
+	int rc = put_row(r->txn, domain, &row, err); /* first: old's text still points into the store */
 	if (rc == 0)
-		rc = swap_body(txn, old, digest, body, err);
+		rc = swap_body(r, old, digest, body, err);
 	if (rc == 0)
-		rc = db_put(txn, DB_WITHDRAWN, index_key(row.cached_until_unix_s, domain, key), (struct span){"", 0},
+		rc = db_put(r->txn, DB_WITHDRAWN, index_key(row.cached_until_unix_s, domain, key), (struct span){"", 0},
 			    err);
 	return rc;
 }
 
-int rows_withdraw(struct db_txn *txn, struct span domain, enum id_scheme scheme, int64_t now_unix_s, bool *out_changed,
-		  struct err *err)
+int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct err *err)
 {
 	struct domain_row old;
 	*out_changed = false;
-	int rc = domains_get(txn, domain, &old);
+	int rc = domains_get(r->txn, domain, &old);
 	if (rc == ERR_NOENT || (rc == 0 && old.state == DOMAIN_WITHDRAWN))
 		return 0;
 	if (rc)
 		return err_set(err, rc, "store: a row cannot be read");
 	*out_changed = true;
-	if (cached_until(&old, now_unix_s) <= now_unix_s)
-		return remove_row(txn, domain, &old, err);
+	if (cached_until(&old, r->now_unix_s) <= r->now_unix_s)
+		return remove_row(r, domain, &old, err);
 	struct buf body;
 	buf_init(&body, 2 * POLICY_BODY_MAX_BYTES);
-	rc = render_withdrawn(txn, &old, &body);
+	rc = render_withdrawn(r->txn, &old, &body);
 	if (rc)
 		rc = err_set(err, rc, "%.*s cannot be withdrawn: its policy cannot be read", SPAN_ARG(domain));
 	else
-		rc = put_withdrawn(txn, domain, &old, scheme, buf_span(&body), now_unix_s, err);
+		rc = put_withdrawn(r, domain, &old, buf_span(&body), err);
 	buf_deinit(&body);
 	return rc;
 }
@@ -256,19 +266,19 @@ static int next_expired(struct db_txn *txn, int64_t now_unix_s, char domain[256]
 	return rc;
 }
 
-int rows_expire(struct db_txn *txn, int64_t now_unix_s, size_t *out_count, struct err *err)
+int rows_expire(struct rows *r, size_t *out_count, struct err *err)
 {
 	char domain[256];
 	size_t len;
 	*out_count = 0;
 	for (;;) {
 		struct domain_row row;
-		int rc = next_expired(txn, now_unix_s, domain, &len, err);
+		int rc = next_expired(r->txn, r->now_unix_s, domain, &len, err);
 		if (rc)
 			return rc == ERR_NOENT ? 0 : rc;
-		rc = domains_get(txn, (struct span){domain, len}, &row);
+		rc = domains_get(r->txn, (struct span){domain, len}, &row);
 		if (rc == 0)
-			rc = remove_row(txn, (struct span){domain, len}, &row, err);
+			rc = remove_row(r, (struct span){domain, len}, &row, err);
 		if (rc)
 			return err_set(err, rc, "store: a withdrawn row cannot be removed");
 		(*out_count)++;

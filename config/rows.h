@@ -3,6 +3,7 @@
 #define CONFIG_ROWS_H
 
 #include "../base/span.h"
+#include "bodies.h"
 #include "settings.h"
 
 #include <stdbool.h>
@@ -14,19 +15,31 @@ struct domain_row;
 struct err;
 struct outcome;
 
+/* One transaction's changes. */
+struct rows {
+	struct db_txn *txn;
+	enum id_scheme scheme;
+	int64_t now_unix_s;
+	struct bodies_tally bodies;
+};
+
+void rows_begin(struct rows *r, struct db_txn *txn, enum id_scheme scheme, int64_t now_unix_s);
+
+/* rows_end: to be called before the commit. */
+int rows_end(struct rows *r, struct err *err);
+
 /* rows_put: serves a domain with an outcome that is good.
  * old          what is stored now, or NULL
  * out_changed  whether anything was written
  * The id changes exactly when the bytes do; with `digest` and a manual id it is what they say. */
-int rows_put(struct db_txn *txn, struct span domain, const struct outcome *v, const struct domain_row *old,
-	     enum id_scheme scheme, int64_t now_unix_s, bool *out_changed, struct err *err);
+int rows_put(struct rows *r, struct span domain, const struct outcome *v, const struct domain_row *old,
+	     bool *out_changed, struct err *err);
 
 /* rows_withdraw: the domain is gone from the YAML: mode none with the last mx until the ledger's date (RFC 8461 8.3),
  * or gone at once when no enforce or testing policy can be cached. A domain without row is no error. */
-int rows_withdraw(struct db_txn *txn, struct span domain, enum id_scheme scheme, int64_t now_unix_s, bool *out_changed,
-		  struct err *err);
+int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct err *err);
 
 /* rows_expire: removes withdrawn rows whose date has passed. */
-int rows_expire(struct db_txn *txn, int64_t now_unix_s, size_t *out_count, struct err *err);
+int rows_expire(struct rows *r, size_t *out_count, struct err *err);
 
 #endif

@@ -342,14 +342,18 @@ static void write_rows(struct db_txn *txn)
 	struct problem error = {.severity = PROBLEM_ERROR, .code = "E01", .file = "f", .text = (char[]){"t"}};
 	bool is_changed = false;
 	size_t count;
+	struct rows rows;
+	rows_begin(&rows, txn, ID_TIMESTAMP, NOW_UNIX_S);
 	problem_add(&none, &error, span_of("example.org"));
 	(void)trouble_put_domain(txn, SPAN_LIT("example.org"), &none, &fresh, &is_changed, NULL);
 	(void)trouble_put_file(txn, 1, &none, &fresh, &is_changed, NULL);
 	problem_list_deinit(&none);
 	problem_list_deinit(&fresh);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		(void)rows_withdraw(txn, span_of(names[i]), ID_TIMESTAMP, NOW_UNIX_S, &is_changed, NULL);
-	(void)rows_expire(txn, NOW_UNIX_S + 400 * 86400, &count, NULL);
+		(void)rows_withdraw(&rows, span_of(names[i]), &is_changed, NULL);
+	rows.now_unix_s += 400 * 86400;
+	(void)rows_expire(&rows, &count, NULL);
+	(void)rows_end(&rows, NULL);
 }
 
 static void sweep(struct db_txn *txn, struct db_txn *keyring)

@@ -53,9 +53,12 @@ static bool put(const char *domain, enum policy_mode mode, uint32_t max_age_s, i
 	struct domain_row row;
 	bool has_old = domains_get(txn, span_of(domain), &row) == 0, is_changed = false;
 	struct err err = {0};
+	struct rows rows;
+	rows_begin(&rows, txn, ID_TIMESTAMP, now_unix_s);
 	assert_int_equal(outcome_find(&v, &in, &problems), 0);
 	assert_true(v.is_good);
-	if (rows_put(txn, span_of(domain), &v, has_old ? &row : NULL, ID_TIMESTAMP, now_unix_s, &is_changed, &err) != 0)
+	if (rows_put(&rows, span_of(domain), &v, has_old ? &row : NULL, &is_changed, &err) != 0 ||
+	    rows_end(&rows, &err) != 0)
 		fail_msg("%s", err.text);
 	problem_list_deinit(&problems);
 	return is_changed;
@@ -65,7 +68,9 @@ static bool withdraw(const char *domain, int64_t now_unix_s)
 {
 	bool is_changed = false;
 	struct err err = {0};
-	if (rows_withdraw(txn, span_of(domain), ID_TIMESTAMP, now_unix_s, &is_changed, &err) != 0)
+	struct rows rows;
+	rows_begin(&rows, txn, ID_TIMESTAMP, now_unix_s);
+	if (rows_withdraw(&rows, span_of(domain), &is_changed, &err) != 0 || rows_end(&rows, &err) != 0)
 		fail_msg("%s", err.text);
 	return is_changed;
 }
@@ -74,7 +79,9 @@ static size_t expire(int64_t now_unix_s)
 {
 	size_t count = 0;
 	struct err err = {0};
-	if (rows_expire(txn, now_unix_s, &count, &err) != 0)
+	struct rows rows;
+	rows_begin(&rows, txn, ID_TIMESTAMP, now_unix_s);
+	if (rows_expire(&rows, &count, &err) != 0 || rows_end(&rows, &err) != 0)
 		fail_msg("%s", err.text);
 	return count;
 }
@@ -263,6 +270,34 @@ static void test_rows_body_stays_until_the_last_reference_is_dropped(void **stat
 	assert_non_null(strstr(err.text, "missing"));
 }
 
+/* More bodies than the tally has places for, in turns: every count ends right, and those that nobody refers to go. */
+static void test_rows_tally_counts_as_one_by_one_does(void **state)
+{
+	(void)state;
+	enum { BODIES = 2 * BODIES_TALLY_COUNT + 1, ROUNDS = 5 };
+	struct bodies_tally tally;
+	uint8_t digest[BODIES][SHA256_BYTES];
+	struct err err = {0};
+	bodies_tally_begin(&tally, txn);
+	for (char round = 0; round < ROUNDS; round++) {
+		for (char i = 0; i < BODIES; i++) {
+			struct span body = {&i, 1};
+			sha256_of(body, digest[(size_t)i]);
+			assert_int_equal(bodies_tally_take(&tally, digest[(size_t)i], body, &err), 0);
+			assert_int_equal(bodies_tally_take(&tally, digest[0], (struct span){(char[]){0}, 1}, &err), 0);
+		}
+	}
+	for (size_t i = 1; i < BODIES; i += 2)
+		for (size_t n = 0; n < ROUNDS; n++)
+			assert_int_equal(bodies_tally_drop(&tally, digest[i], &err), 0);
+	assert_int_equal(bodies_tally_end(&tally, &err), 0);
+	assert_int_equal(references(digest[0]), ROUNDS + ROUNDS * BODIES);
+	for (size_t i = 1; i < BODIES; i++)
+		assert_int_equal(references(digest[i]), i % 2 ? 0 : ROUNDS);
+	assert_int_equal(db_count(txn, DB_BODIES), 1 + BODIES / 2);
+	assert_int_equal(bodies_tally_drop(&tally, digest[1], &err), ERR_IO);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -275,6 +310,7 @@ int main(void)
 		TEST(test_rows_stored_form_gives_a_row_back),
 		TEST(test_rows_are_found_by_policy_host),
 		TEST(test_rows_body_stays_until_the_last_reference_is_dropped),
+		TEST(test_rows_tally_counts_as_one_by_one_does),
 	};
 	return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }
