@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -59,23 +60,61 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *err)
 	}
 }
 
-int file_read(const char *path, struct buf *out, struct file_id *id, struct err *err)
+static int open_regular(const char *path, int *out_fd, struct file_id *id, struct err *err)
 {
 	/* NONBLOCK: opening a pipe must not wait for its writer */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return err_errno(err, errno, "%s", path);
 	struct stat st;
-	int rc;
+	int rc = 0;
 	if (fstat(fd, &st) != 0)
 		rc = err_errno(err, errno, "%s", path);
 	else if (!S_ISREG(st.st_mode))
 		rc = err_set(err, ERR_PARSE, "%s: not a regular file", path);
-	else
-		rc = read_all(fd, path, out, err);
-	(void)close(fd); /* only read from */
-	if (rc == 0 && id)
+	if (rc)
+		(void)close(fd); /* nothing was written to it */
+	else if (id)
 		*id = id_of(&st);
+	*out_fd = rc ? -1 : fd;
+	return rc;
+}
+
+int file_read(const char *path, struct buf *out, struct file_id *id, struct err *err)
+{
+	int fd;
+	int rc = open_regular(path, &fd, id, err);
+	if (rc)
+		return rc;
+	rc = read_all(fd, path, out, err);
+	(void)close(fd); /* only read from */
+	return rc;
+}
+
+static int read_piece(int fd, const char *path, char *room, size_t *out_len, struct err *err)
+{
+	ssize_t n;
+	do
+		n = read(fd, room, READ_BYTES);
+	while (n < 0 && errno == EINTR);
+	*out_len = n > 0 ? (size_t)n : 0;
+	return n < 0 ? err_errno(err, errno, "%s", path) : 0;
+}
+
+int file_read_pieces(const char *path, file_piece_fn *fn, void *ctx, struct file_id *id, struct err *err)
+{
+	int fd;
+	size_t len;
+	int rc = open_regular(path, &fd, id, err);
+	if (rc)
+		return rc;
+	char *room = malloc(READ_BYTES);
+	if (!room)
+		rc = err_set(err, ERR_NOMEM, "%s: out of memory", path);
+	while (rc == 0 && (rc = read_piece(fd, path, room, &len, err)) == 0 && len)
+		rc = fn(ctx, (struct span){room, len});
+	free(room);
+	(void)close(fd); /* only read from */
 	return rc;
 }
 
@@ -167,4 +206,12 @@ char *file_join(const char *dir, const char *name)
 		out[a++] = '/';
 	memcpy(out + a, name, b + 1);
 	return out;
+}
+
+char *file_absolute(const char *path)
+{
+	char cwd[PATH_MAX];
+	if (path[0] == '/')
+		return strdup(path);
+	return getcwd(cwd, sizeof cwd) ? file_join(cwd, path) : NULL;
 }

@@ -25,6 +25,11 @@ bool file_id_is(const struct file_id *a, const struct file_id *b);
  * ERR_RANGE when it is larger than out's ceiling. Never blocks on a pipe or device (ERR_PARSE). */
 int file_read(const char *path, struct buf *out, struct file_id *id, struct err *err);
 
+/* file_read_pieces: the same without holding all of it: fn for each piece in turn, until one returns other than 0,
+ * which is then returned (err untouched). id may be NULL. */
+typedef int file_piece_fn(void *ctx, struct span piece);
+int file_read_pieces(const char *path, file_piece_fn *fn, void *ctx, struct file_id *id, struct err *err);
+
 /* file_write: replaces path with bytes: temporary file beside it, fsync, rename, fsync of the folder. */
 int file_write(const char *path, struct span bytes, mode_t mode, struct err *err);
 
@@ -33,5 +38,8 @@ int file_make_dirs(const char *path, mode_t mode, struct err *err);
 
 /* file_join: dir + "/" + name into a new string (caller frees); name itself when it is absolute. NULL: no memory. */
 char *file_join(const char *dir, const char *name);
+
+/* file_absolute: path from the root on (caller frees); links stay. NULL: no memory, or no working folder. */
+char *file_absolute(const char *path);
 
 #endif

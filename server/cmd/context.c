@@ -6,6 +6,7 @@
 #include "../../base/file.h"
 #include "../../base/metric.h"
 #include "../../config/apply.h"
+#include "../../config/glance.h"
 #include "../../config/settings_table.h"
 #include "../../config/source.h"
 #include "../keeper/state_dir.h"
@@ -21,20 +22,15 @@ static void take_settings(struct source *s, struct settings *out)
 	s->settings = (struct settings){0};
 }
 
-int context_settings(const char *config_path, struct settings *out, struct err *err)
+static int parse_settings(const char *config_path, struct span bytes, struct settings *out, struct err *err)
 {
-	struct buf bytes;
 	struct source s;
-	*out = (struct settings){0};
-	buf_init(&bytes, SOURCE_FILE_MAX_BYTES);
 	int rc = source_init(&s, config_path, true);
+	if (rc == 0)
+		rc = source_parse(&s, bytes);
 	if (rc)
 		rc = err_set(err, ERR_NOMEM, "out of memory");
-	if (rc == 0)
-		rc = file_read(config_path, &bytes, NULL, err);
-	if (rc == 0 && source_parse(&s, buf_span(&bytes)) != 0)
-		rc = err_set(err, ERR_NOMEM, "out of memory");
-	if (rc != ERR_NOMEM)
+	else
 		take_settings(&s, out);
 	if (rc == 0 && s.is_broken)
 		rc = err_set(err, ERR_PARSE, "%s cannot be used as it is; `mta-sts-server -c %s check` says why",
@@ -43,7 +39,35 @@ int context_settings(const char *config_path, struct settings *out, struct err *
 		rc = err_set(err, ERR_RANGE, "%s has mistakes; `mta-sts-server -c %s check` says which", config_path,
 			     config_path);
 	source_deinit(&s);
+	return rc;
+}
+
+/* The whole file. Where it cannot be read: the defaults. */
+static int read_settings(const char *path, struct settings *out, struct file_id *out_id, struct err *err)
+{
+	struct buf bytes;
+	buf_init(&bytes, SOURCE_FILE_MAX_BYTES);
+	int rc = file_read(path, &bytes, out_id, err);
+	if (rc == 0)
+		rc = parse_settings(path, buf_span(&bytes), out, err);
+	else if (rc != ERR_NOMEM && settings_init(out) != 0)
+		rc = err_set(err, ERR_NOMEM, "out of memory");
 	buf_deinit(&bytes);
+	return rc;
+}
+
+int context_settings(const char *config_path, const char *state_dir, struct settings *out, struct file_id *out_id,
+		     struct err *err)
+{
+	*out = (struct settings){0};
+	*out_id = (struct file_id){0};
+	char *path = file_absolute(config_path);
+	int rc = path ? glance_settings(path, state_dir, out, out_id) : ERR_NOMEM;
+	if (rc == ERR_NOENT)
+		rc = read_settings(config_path, out, out_id, err);
+	else if (rc)
+		rc = err_set(err, rc, "out of memory");
+	free(path);
 	return rc;
 }
 
@@ -94,8 +118,9 @@ static int take_stored_settings(struct context *c, struct err *err)
 int context_open(struct context *c, const struct cmd_options *o)
 {
 	struct err err = {0};
+	struct file_id id;
 	*c = (struct context){0};
-	int rc = context_settings(o->config_path, &c->settings, &err);
+	int rc = context_settings(o->config_path, o->state_dir, &c->settings, &id, &err);
 	bool is_readable = rc == 0 || rc == ERR_PARSE || rc == ERR_RANGE;
 	if (!is_readable && !o->state_dir) {
 		cmd_say("%s", err.text);

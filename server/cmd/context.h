@@ -10,6 +10,7 @@
 struct db;
 struct db_txn;
 struct err;
+struct file_id;
 struct metric_page;
 
 struct context {
@@ -26,8 +27,10 @@ struct context {
 int context_open(struct context *c, const struct cmd_options *o);
 void context_close(struct context *c); /* accepts a zeroed one */
 
-/* context_settings: the settings alone. ERR_NOENT: no file; ERR_PARSE: broken, settings are what was read until then;
- * ERR_RANGE: mistakes among the server keys. settings_deinit them in any case. */
-int context_settings(const char *config_path, struct settings *out, struct err *err);
+/* context_settings: the settings alone. state_dir: instead of the file's; NULL: the file's. ERR_NOENT: no file;
+ * ERR_PARSE: broken, settings are what was read until then; ERR_RANGE: mistakes among the server keys. settings_deinit
+ * them in any case. out_id: the file's, zeroed when it could not be read. */
+int context_settings(const char *config_path, const char *state_dir, struct settings *out, struct file_id *out_id,
+		     struct err *err);
 
 #endif

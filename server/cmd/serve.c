@@ -10,6 +10,7 @@
 #include "../../certs/mbed.h"
 #include "../../certs/selfca.h"
 #include "../../config/apply.h"
+#include "../../config/glance.h"
 #include "../../config/settings_table.h"
 #include "../keeper/dev.h"
 #include "../keeper/keeper.h"
@@ -20,7 +21,6 @@
 #include "context.h"
 #include "dev_help.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -33,7 +33,9 @@ struct serve {
 	const struct cmd_options *options;
 	char *config_path; /* absolute: the store remembers files by it */
 	char *state_dir;
+	struct file_id config_id;
 	struct settings settings;
+	struct text_list listen; /* theirs, or the command line's */
 	struct identity identity;
 	struct sockets sockets;
 	int lock_fd;
@@ -46,40 +48,32 @@ struct serve {
 	bool is_broken; /* the file; what the store has goes on being served */
 };
 
-static char *absolute(const char *path)
-{
-	char cwd[PATH_MAX];
-	if (path[0] == '/')
-		return strdup(path);
-	return getcwd(cwd, sizeof cwd) ? file_join(cwd, path) : NULL;
-}
-
 /* Below the working folder, or where a user's programs keep such things when that cannot be written. */
 static char *dev_state_dir(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	if (access(".", W_OK) != 0 && runtime)
 		return file_join(runtime, "mta-sts-server-dev");
-	return absolute(DEV_STATE_DIR);
+	return file_absolute(DEV_STATE_DIR);
 }
 
 static int load_settings(struct serve *s, struct err *err)
 {
 	const struct cmd_options *o = s->options;
-	s->config_path = absolute(o->config_path);
+	s->config_path = file_absolute(o->config_path);
 	if (!s->config_path)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	int rc = context_settings(s->config_path, &s->settings, err);
+	if (o->state_dir)
+		s->state_dir = file_absolute(o->state_dir);
+	else if (o->is_dev)
+		s->state_dir = dev_state_dir();
+	int rc = context_settings(s->config_path, s->state_dir, &s->settings, &s->config_id, err);
 	s->is_broken = rc == ERR_PARSE || rc == ERR_RANGE;
 	if (rc && !s->is_broken)
 		return rc == ERR_NOMEM ? rc
 				       : ERR_PARSE; /* nothing to go by: the configuration's fault, not the system's */
-	if (o->state_dir)
-		s->state_dir = absolute(o->state_dir);
-	else if (o->is_dev)
-		s->state_dir = dev_state_dir();
-	else if (s->settings.state_dir)
-		s->state_dir = absolute(s->settings.state_dir);
+	if (!o->state_dir && !o->is_dev && s->settings.state_dir)
+		s->state_dir = file_absolute(s->settings.state_dir);
 	return s->state_dir ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
@@ -125,14 +119,14 @@ static int fall_back(struct serve *s, struct err *err)
 static int choose_listen(struct serve *s, struct err *err)
 {
 	const struct cmd_options *o = s->options;
-	if (o->listen_count == 0 && !o->is_dev)
-		return 0;
-	text_list_deinit(&s->settings.listen);
-	int rc = 0;
+	const struct text_list *configured = &s->settings.listen;
+	const bool is_default_dev = o->is_dev && o->listen_count == 0;
+	int rc = is_default_dev ? text_list_add(&s->listen, SPAN_LIT(DEV_LISTEN)) : 0;
 	for (size_t i = 0; rc == 0 && i < o->listen_count; i++)
-		rc = text_list_add(&s->settings.listen, span_of(o->listen[i]));
-	if (rc == 0 && o->listen_count == 0)
-		rc = text_list_add(&s->settings.listen, SPAN_LIT(DEV_LISTEN));
+		rc = text_list_add(&s->listen, span_of(o->listen[i]));
+	const bool is_configured = s->listen.count == 0;
+	for (size_t i = 0; rc == 0 && is_configured && i < configured->count; i++)
+		rc = text_list_add(&s->listen, span_of(configured->items[i]));
 	return rc ? err_set(err, rc, "out of memory") : 0;
 }
 
@@ -193,13 +187,24 @@ static void on_ready(void *ctx)
 	buf_deinit(&listen);
 }
 
+/* So that the next start needs not parse a large file first. Where it fails, that one takes a second longer. */
+static void note_settings(const struct serve *s)
+{
+	if (!s->is_broken)
+		(void)glance_note(s->config_path, &s->config_id, s->state_dir, &s->settings, NULL);
+}
+
 static int run_keeper(struct serve *s, struct err *err)
 {
 	s->keeper = (struct keeper){
 		.state_dir = s->state_dir,
 		.metrics = s->settings.metrics,
 		.sockets = &s->sockets,
-		.reload = {.store = s->store, .keyring = s->keyring, .main_path = s->config_path, .dev_ca = s->dev_ca},
+		.reload = {.store = s->store,
+			   .keyring = s->keyring,
+			   .main_path = s->config_path,
+			   .state_dir = s->state_dir,
+			   .dev_ca = s->dev_ca},
 		.page = s->page,
 		.on_ready = on_ready,
 		.ctx = s,
@@ -223,7 +228,7 @@ static int serve(struct serve *s, struct err *err)
 	if (rc == 0)
 		rc = state_dir_prepare(s->state_dir, s->identity.uid, s->identity.gid, err);
 	if (rc == 0)
-		rc = sockets_open(&s->sockets, &s->settings.listen, worker_count(&s->settings), err);
+		rc = sockets_open(&s->sockets, &s->listen, worker_count(&s->settings), err);
 	if (rc == 0 && !stays)
 		rc = privileges_drop(s->settings.user, &s->identity, err);
 	if (rc == 0)
@@ -235,6 +240,8 @@ static int serve(struct serve *s, struct err *err)
 		rc = open_stores(s, err);
 	if (rc == 0)
 		rc = start_dev(s, err);
+	if (rc == 0)
+		note_settings(s);
 	return rc ? rc : run_keeper(s, err);
 }
 
@@ -250,6 +257,7 @@ static void tear_down(struct serve *s)
 	sockets_close(&s->sockets);
 	if (s->lock_fd >= 0)
 		(void)close(s->lock_fd);
+	text_list_deinit(&s->listen);
 	settings_deinit(&s->settings);
 	free(s->state_dir);
 	free(s->config_path);

@@ -17,6 +17,7 @@ struct watch;
 struct reload {
 	struct db *store, *keyring;
 	const char *main_path;
+	const char *state_dir;       /* NULL: no note is left there (glance.h) */
 	struct watch *watch;         /* NULL: nobody watches */
 	struct selfca *dev_ca;       /* NULL: not serve --dev */
 	struct text_list cert_paths; /* certs.paths and the domains' own, as of the last configuration */

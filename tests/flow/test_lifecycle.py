@@ -420,6 +420,31 @@ def test_a_restart_with_a_broken_file_serves_what_was_good(site, text):
         assert site.sts_id() == before
 
 
+def test_a_restart_with_a_large_file_goes_by_the_file_of_now(site):
+    """A large main file is not parsed before the start once it is known; an edit or a mistake meanwhile is seen."""
+    many = "".join(tenant(f"t{i}.example") for i in range(1500))
+    note = site.folder / "state" / "main-file"
+    site.certify("example.com")
+    site.write(OLD_YAML + many)
+    with site.serve() as server:
+        assert server.body() == OLD
+        first = note.read_text()
+        assert str(site.yaml) in first
+    with site.serve() as server:
+        assert len(server.worker_pids()) == 2 and server.body() == OLD
+    site.write(NEW_YAML + many, settings={"workers": 1})
+    with site.serve() as server:
+        assert len(server.worker_pids()) == 1
+        wait_until(lambda: server.body() == NEW, "the new body", 5)
+        assert note.read_text() != first
+        first = note.read_text()
+    site.write(BROKEN_YAML + many, settings={"workers": 2})
+    with site.serve() as server:
+        assert server.log.events("config.error")
+        assert len(server.worker_pids()) == 1 and server.body() == NEW
+        assert note.read_text() == first
+
+
 def test_a_killed_keeper_takes_its_workers_along_and_leaves_a_good_store(site):
     """SIGKILL: no orphan holds the port, and the next start serves the same under the same id."""
     site.certify("example.com")
