@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 enum {
+	TRIM_COUNT = 20000, /* rows in some 1000 pages: 4 MiB */
 	READERS_MAX = 1024, /* 256 workers, their successors, and command lines; 64 bytes each in the lock file */
 	/* not in every libc's magic.h */
 	FS_CIFS = (int)0xFF534D42,
@@ -44,6 +45,7 @@ struct db {
 	enum db_kind kind;
 	bool write;
 	size_t txn_count; /* open ones */
+	size_t put_count; /* since the environment was opened */
 	MDB_dbi dbi[DB_TABLE_COUNT];
 };
 
@@ -176,6 +178,7 @@ static void close_env(struct db *db)
 	if (db->env)
 		mdb_env_close(db->env);
 	db->env = NULL;
+	db->put_count = 0;
 }
 
 static int open_all(struct db *db)
@@ -239,6 +242,14 @@ static int begin_sound(struct db *db, unsigned flags, MDB_txn **out)
 	close_env(db);
 	rc = open_all(db);
 	return rc ? rc : mdb_txn_begin(db->env, NULL, flags, out);
+}
+
+void db_trim(struct db *db)
+{
+	if (db->txn_count || db->put_count < TRIM_COUNT)
+		return;
+	close_env(db);
+	(void)open_all(db); /* where it fails, the next transaction tries again */
 }
 
 static int begin(struct db *db, unsigned flags, struct db_txn **out, struct err *err)
@@ -379,6 +390,7 @@ int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span
 		return err_set(err, ERR_RANGE, "store: a key of %zu bytes", key.len);
 	MDB_val k = val_of(key), v = val_of(value);
 	int rc = put(txn, table, &k, &v);
+	txn->db->put_count++;
 	return rc ? fail(err, rc, "store") : 0;
 }
 

@@ -55,6 +55,10 @@ void db_close(struct db *db);
 /* db_clear_stale_readers: frees the reader slots of processes that died. Returns how many, or an ERR_. */
 int db_clear_stale_readers(struct db *db);
 
+/* db_trim: gives back the memory of large write transactions, whose pages LMDB keeps for the next one. For a process
+ * that has no transaction open; otherwise, and after small ones, nothing happens. */
+void db_trim(struct db *db);
+
 int db_begin_read(struct db *db, struct db_txn **out, struct err *err);
 int db_begin_write(struct db *db, struct db_txn **out, struct err *err);
 

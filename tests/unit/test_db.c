@@ -352,6 +352,83 @@ static void test_db_old_snapshots_stay_readable_while_the_writer_goes_on(void **
 	db_end(reader);
 }
 
+/* What the table is to hold: by key number, the length of the value; 0: nothing. */
+enum { MODEL_COUNT = 3000 };
+
+static void check_model(struct db_txn *txn, const size_t *lens)
+{
+	static char text[600];
+	for (size_t i = 0; i < MODEL_COUNT; i++) {
+		char key[32];
+		struct span out = {NULL, 0};
+		(void)snprintf(key, sizeof key, "d%06zu.example", i);
+		int rc = db_get(txn, DB_DOMAINS, span_of(key), &out);
+		assert_int_equal(rc, lens[i] ? 0 : ERR_NOENT);
+		memset(text, (int)('a' + i % 26), sizeof text);
+		assert_true(out.len == lens[i] && (out.len == 0 || memcmp(out.p, text, out.len) == 0));
+	}
+}
+
+/* Puts of the same size, of another, behind the last key and between, deletes and look-ups, in and out of order. */
+static void test_db_writer_finds_its_rows_whatever_it_did_before(void **state)
+{
+	(void)state;
+	static size_t lens[MODEL_COUNT], at_commit[MODEL_COUNT];
+	static char text[600];
+	unsigned seed = 1;
+	for (size_t round = 0; round < 12; round++) {
+		struct db_txn *txn = begin(true);
+		for (size_t n = 0; n < 4000; n++) {
+			seed = seed * 1103515245u + 12345u;
+			size_t draw = seed >> 8, i = round % 3 == 0 ? n % MODEL_COUNT : draw % MODEL_COUNT;
+			char key[32];
+			struct span out;
+			(void)snprintf(key, sizeof key, "d%06zu.example", i);
+			if (draw % 4 == 0) {
+				assert_int_equal(db_delete(txn, DB_DOMAINS, span_of(key), NULL),
+						 lens[i] ? 0 : ERR_NOENT);
+				lens[i] = 0;
+			} else if (draw % 4 == 1) {
+				assert_int_equal(db_get(txn, DB_DOMAINS, span_of(key), &out), lens[i] ? 0 : ERR_NOENT);
+			} else {
+				lens[i] = draw % 8 == 2 && lens[i] ? lens[i] : 1 + draw / 8 % sizeof text;
+				memset(text, (int)('a' + i % 26), lens[i]);
+				assert_int_equal(
+					db_put(txn, DB_DOMAINS, span_of(key), (struct span){text, lens[i]}, NULL), 0);
+			}
+		}
+		check_model(txn, lens);
+		if (round % 5 == 4) {
+			db_end(txn); /* nothing of it */
+			memcpy(lens, at_commit, sizeof lens);
+		} else {
+			commit(txn);
+			memcpy(at_commit, lens, sizeof lens);
+		}
+		txn = begin(false);
+		check_model(txn, lens);
+		db_end(txn);
+	}
+}
+
+static void test_db_trim_waits_for_transactions_and_keeps_rows(void **state)
+{
+	(void)state;
+	fill(30000);
+	struct db_txn *reader = begin(false);
+	db_trim(dir.store);
+	assert_true(
+		holds(reader, "d000999.example", "a value of some length, so that there are many pages to walk over"));
+	db_end(reader);
+	db_trim(dir.store);
+	reader = begin(false);
+	assert_int_equal(db_count(reader, DB_DOMAINS), 30000);
+	db_end(reader);
+	struct db_txn *writer = begin(true);
+	put(writer, "a", "b");
+	commit(writer);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -370,6 +447,8 @@ int main(void)
 		TEST(test_db_damaged_store_gives_a_sentence),
 		TEST(test_db_slot_of_a_dead_reader_is_freed),
 		TEST(test_db_old_snapshots_stay_readable_while_the_writer_goes_on),
+		TEST(test_db_writer_finds_its_rows_whatever_it_did_before),
+		TEST(test_db_trim_waits_for_transactions_and_keeps_rows),
 	};
 	return cmocka_run_group_tests_name("db", tests, NULL, NULL);
 }
