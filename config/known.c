@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_MAX = 1 << 26 }; /* a file more often than every second for two years: a damaged row, not a number */
+enum { NUMBER_MAX = 1 << 26 }; /* numbers of files that are gone are used again: a damaged row, not a number */
 
 struct stored_file {
 	uint32_t no, is_unfinished;
@@ -113,7 +113,9 @@ const char *known_path(const struct known *k, uint32_t no)
 int known_add(struct known *k, const char *path, struct known_file **out, struct err *err)
 {
 	size_t at = lower_bound(k, path);
-	struct stored_file s = {.no = k->next_no, .is_unfinished = 1};
+	while (k->free_no < k->next_no && k->path_by_no[k->free_no])
+		k->free_no++;
+	struct stored_file s = {.no = k->free_no, .is_unfinished = 1};
 	if (append(k, span_of(path), &s) != 0)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	struct known_file added = k->files[k->count - 1];

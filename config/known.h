@@ -24,6 +24,7 @@ struct known {
 	size_t count, cap;
 	const char **path_by_no; /* next_no entries; NULL: no such file */
 	uint32_t next_no;
+	uint32_t free_no; /* no number below it is free */
 };
 
 /* known_load: all of DB_FILES. known_deinit it whatever is returned. */
@@ -33,7 +34,7 @@ void known_deinit(struct known *k); /* accepts a zeroed one */
 struct known_file *known_find(const struct known *k, const char *path);
 const char *known_path(const struct known *k, uint32_t no); /* "?" when there is none */
 
-/* known_add: a file that is not there yet, with a number of its own; out is valid until the next add. */
+/* known_add: a file that is not there yet, with the lowest number that no file has; out is valid until the next add. */
 int known_add(struct known *k, const char *path, struct known_file **out, struct err *err);
 
 /* known_store: writes the row when it differs from what is stored. */

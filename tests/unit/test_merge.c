@@ -84,6 +84,34 @@ static void test_merge_unchanged_or_grown_file_is_never_put_off(void **state)
 	assert_int_equal(retry_ms, 0);
 }
 
+static void test_merge_known_numbers_of_gone_files_are_used_again(void **state)
+{
+	(void)state;
+	static const char *const paths[] = {"/a", "/b", "/c", "/d"}, *const fresh[] = {"/x", "/y", "/z"};
+	static const uint32_t wanted[] = {1, 2, 4}; /* b's, c's, then a new one */
+	struct known k;
+	struct known_file *f;
+	bool is_changed = false;
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(known_load(txn, &k, NULL), 0);
+	for (size_t i = 0; i < COUNT(paths); i++) {
+		assert_int_equal(known_add(&k, paths[i], &f, NULL), 0);
+		assert_int_equal(known_store(txn, f, &is_changed, NULL), 0);
+	}
+	known_deinit(&k);
+	assert_int_equal(db_delete(txn, DB_FILES, SPAN_LIT("/b"), NULL), 0);
+	assert_int_equal(db_delete(txn, DB_FILES, SPAN_LIT("/c"), NULL), 0);
+	assert_int_equal(known_load(txn, &k, NULL), 0);
+	for (size_t i = 0; i < COUNT(fresh); i++) {
+		assert_int_equal(known_add(&k, fresh[i], &f, NULL), 0);
+		assert_int_equal(f->no, wanted[i]);
+		assert_string_equal(known_path(&k, wanted[i]), fresh[i]);
+	}
+	assert_string_equal(known_path(&k, 3), "/d");
+	known_deinit(&k);
+	db_end(txn);
+}
+
 static void test_merge_known_files_keep_their_numbers(void **state)
 {
 	(void)state;
@@ -197,6 +225,7 @@ int main(void)
 		TEST(test_merge_shrunken_file_is_taken_once_it_has_been_quiet),
 		TEST(test_merge_unchanged_or_grown_file_is_never_put_off),
 		TEST(test_merge_known_files_keep_their_numbers),
+		TEST(test_merge_known_numbers_of_gone_files_are_used_again),
 		TEST(test_merge_damaged_list_of_files_gives_a_sentence),
 		TEST(test_merge_specs_remember_their_file),
 		TEST(test_merge_moved_line_is_remembered_and_changes_nothing),
