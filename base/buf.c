@@ -74,19 +74,24 @@ int buf_add_char(struct buf *b, char c)
 
 int buf_printf(struct buf *b, const char *fmt, ...)
 {
+	if (b->failed)
+		return b->failed;
+	size_t room = b->cap - b->len; /* mostly it is enough, and the text is made once */
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(room ? b->p + b->len : NULL, room, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return b->failed = ERR_RANGE;
-	/* one more: vsnprintf ends with a NUL, which is overwritten by the next append */
-	int rc = buf_reserve(b, (size_t)n + 1);
-	if (rc)
-		return rc;
-	va_start(ap, fmt);
-	(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)n >= room) {
+		/* one more: vsnprintf ends with a NUL, which is overwritten by the next append */
+		int rc = buf_reserve(b, (size_t)n + 1);
+		if (rc)
+			return rc;
+		va_start(ap, fmt);
+		(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	b->len += (size_t)n;
 	return 0;
 }
