@@ -21,15 +21,29 @@ static struct file_id id_of(const struct stat *st)
 	};
 }
 
+static int identify(const char *path, int stat_rc, const struct stat *st, struct file_id *out, struct err *err)
+{
+	if (stat_rc != 0)
+		return err_errno(err, errno, "%s", path);
+	if (!S_ISREG(st->st_mode))
+		return err_set(err, ERR_PARSE, "%s: not a regular file", path);
+	*out = id_of(st);
+	return 0;
+}
+
 int file_identify(const char *path, struct file_id *out, struct err *err)
 {
 	struct stat st;
-	if (stat(path, &st) != 0)
-		return err_errno(err, errno, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_PARSE, "%s: not a regular file", path);
-	*out = id_of(&st);
-	return 0;
+	int stat_rc = stat(path, &st);
+	return identify(path, stat_rc, &st, out, err);
+}
+
+int file_identify_link(const char *path, struct file_id *out, bool *out_is_link, struct err *err)
+{
+	struct stat st;
+	int stat_rc = lstat(path, &st);
+	*out_is_link = stat_rc == 0 && S_ISLNK(st.st_mode);
+	return *out_is_link ? file_identify(path, out, err) : identify(path, stat_rc, &st, out, err);
 }
 
 bool file_id_is(const struct file_id *a, const struct file_id *b)

@@ -19,6 +19,10 @@ struct file_id {
 /* file_identify: follows symbolic links. ERR_NOENT, ERR_PERM, ERR_IO; ERR_PARSE when it is not a regular file. */
 int file_identify(const char *path, struct file_id *out, struct err *err);
 
+/* file_identify_link: the same, and whether path itself is a symbolic link; false where that cannot be told. One look
+ * instead of two at what is none. */
+int file_identify_link(const char *path, struct file_id *out, bool *out_is_link, struct err *err);
+
 bool file_id_is(const struct file_id *a, const struct file_id *b);
 
 /* file_read: the whole file behind what out holds already; id (may be NULL) is of the very bytes that were read.

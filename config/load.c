@@ -70,9 +70,6 @@ static struct span folder_of(const char *path)
 /* A symbolic link: its target may be rewritten in place, in another folder. */
 static int add_target_folder(struct load *l, const char *path)
 {
-	struct stat st;
-	if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode))
-		return 0;
 	char *real = realpath(path, NULL);
 	int rc = real ? add_folder(l, folder_of(real)) : 0;
 	free(real);
@@ -86,11 +83,12 @@ static int add_file(struct walk *w, const char *path, bool is_main, struct err *
 	struct err why = {0};
 	if (strlen(path) > DB_KEY_MAX_BYTES)
 		return err_set(err, ERR_RANGE, "%.60s…: a path has at most %d bytes", path, DB_KEY_MAX_BYTES);
-	int id_rc = file_identify(path, &id, &why);
+	bool is_link;
+	int id_rc = file_identify_link(path, &id, &is_link, &why);
 	if (id_rc == ERR_NOENT)
 		return err_set(err, ERR_NOENT, "%s", why.text);
 	struct load_file *f = grow(w->out);
-	if (add_target_folder(w->out, path) != 0)
+	if (is_link && add_target_folder(w->out, path) != 0)
 		f = NULL;
 	if (!f || !(f->path = strdup(path)))
 		return err_set(err, ERR_NOMEM, "out of memory");

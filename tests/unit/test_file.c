@@ -212,6 +212,49 @@ static void test_file_join_knows_absolute_names(void **state)
 	}
 }
 
+static void test_file_link_is_told_from_what_it_leads_to(void **state)
+{
+	(void)state;
+	struct file_id id, linked;
+	bool is_link = true;
+	write_text(path, (struct span)LIT("a\n"));
+	assert_int_equal(file_identify_link(path, &id, &is_link, NULL), 0);
+	assert_false(is_link);
+	assert_int_equal(symlink(path, other), 0);
+	assert_int_equal(file_identify_link(other, &linked, &is_link, NULL), 0);
+	assert_true(is_link && file_id_is(&id, &linked));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(file_identify_link(other, &linked, &is_link, NULL), ERR_NOENT);
+	assert_int_equal(file_identify_link(path, &linked, &is_link, NULL), ERR_NOENT);
+	assert_false(is_link);
+}
+
+static int count_piece(void *ctx, struct span piece)
+{
+	size_t *total = ctx;
+	*total += piece.len;
+	return *total > 100000 ? ERR_RANGE : 0;
+}
+
+static void test_file_pieces_are_all_of_it_until_one_is_refused(void **state)
+{
+	(void)state;
+	static char bytes[200000];
+	size_t total = 0;
+	struct file_id id, now;
+	write_text(path, (struct span){bytes, 90000});
+	assert_int_equal(file_identify(path, &now, NULL), 0);
+	assert_int_equal(file_read_pieces(path, count_piece, &total, &id, NULL), 0);
+	assert_int_equal(total, 90000);
+	assert_true(file_id_is(&id, &now));
+	total = 0;
+	write_text(path, (struct span){bytes, sizeof bytes});
+	assert_int_equal(file_read_pieces(path, count_piece, &total, NULL, NULL), ERR_RANGE);
+	assert_true(total < sizeof bytes);
+	assert_int_equal(file_read_pieces(dir.path, count_piece, &total, NULL, NULL), ERR_PARSE);
+	assert_int_equal(file_read_pieces("/nowhere/at/all", count_piece, &total, NULL, NULL), ERR_NOENT);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -225,6 +268,8 @@ int main(void)
 		TEST(test_file_write_that_fails_leaves_no_trace),
 		TEST(test_file_folders_are_made_on_the_way),
 		TEST(test_file_join_knows_absolute_names),
+		TEST(test_file_link_is_told_from_what_it_leads_to),
+		TEST(test_file_pieces_are_all_of_it_until_one_is_refused),
 	};
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);
 }
