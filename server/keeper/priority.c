@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 enum {
-	STEPS = 10,          /* a tenth of a worker's share, where both have work to do */
+	STEPS = 10, /* a tenth of a worker's share, where both have work to do */
 	LOWEST = 19,
 	LIMIT_OF_NICE_0 = 20 /* RLIMIT_NICE counts from there downwards: getrlimit(2) */
 };
