@@ -221,13 +221,16 @@ static void on_deadline(struct wire *w)
 		conn_close(c, is_idle_at_stop(c) ? CLOSE_STOPPING : CLOSE_HANDSHAKE_TIMEOUT);
 }
 
-/* give_back: after a flood the allocator would keep what it needed, for ever and in every worker. */
+/* give_back: after a flood the allocator would keep what it needed, for ever and in every worker. Once when most of it
+ * is over, once more when the rest has gone. */
 static void give_back(struct conn_env *env)
 {
 	size_t count = crowd_count(&env->crowd);
-	if (env->most_count < FLOOD_MIN_COUNT || count > env->most_count / 8)
+	if (env->most_count < FLOOD_MIN_COUNT || (count && (env->has_given_back || count > env->most_count / 8)))
 		return;
-	env->most_count = count;
+	env->has_given_back = count;
+	if (count == 0)
+		env->most_count = 0;
 	(void)malloc_trim(0);
 }
 
@@ -268,14 +271,22 @@ static struct conn *conn_new(struct conn_env *env)
 	return c;
 }
 
+static void note_count(struct conn_env *env)
+{
+	size_t count = crowd_count(&env->crowd);
+	if (count > env->most_count)
+		env->most_count = count;
+	if (count >= FLOOD_MIN_COUNT)
+		env->has_given_back = false;
+}
+
 static void start(struct conn *c, int take_fd)
 {
 	struct conn_env *env = c->env;
 	metric_add(M_CONNECTIONS_OPEN, 1);
 	c->accepted_ms = clock_mono_ms();
 	crowd_move(&env->crowd, &c->member, CROWD_FRESH);
-	if (crowd_count(&env->crowd) > env->most_count)
-		env->most_count = crowd_count(&env->crowd);
+	note_count(env);
 	uv_buf_t read_into = uv_buf_init(env->read_bytes, sizeof env->read_bytes);
 	if (wire_open(&c->wire, env->loop, take_fd, &events, read_into))
 		wire_start_deadline(&c->wire, env->limits.handshake_timeout_ms);

@@ -20,8 +20,9 @@ struct conn_env {
 	struct uv_loop_s *loop;
 	struct limits limits;
 	struct crowd crowd;
-	size_t most_count; /* of the crowd since memory was last given back */
+	size_t most_count; /* of the crowd since it was last empty */
 	struct clients clients;
+	bool has_given_back;
 	bool is_stopping;
 	struct buf out; /* records on their way to the socket; empty between callbacks */
 	struct session_env session;
