@@ -15,7 +15,7 @@ const char *record_type_name(enum record_type t)
 
 const char *record_state_name(enum record_state s)
 {
-	static const char *const names[] = {"live", "withheld", "withdrawing"};
+	static const char *const names[] = {"live", "withheld", "withdrawing", "gone"};
 	return names[s];
 }
 
@@ -54,6 +54,16 @@ static void add(struct record_set *s, struct span domain, const char *prefix, en
 	};
 }
 
+static void add_addresses(struct record_set *s, struct span domain, enum record_type type, uint32_t ttl_s,
+			  const struct settings *settings, enum record_state state)
+{
+	for (size_t i = 0; i < settings->dns_addresses.count && i < RECORD_ADDRESSES_MAX; i++) {
+		const char *address = settings->dns_addresses.items[i];
+		if ((strchr(address, ':') != NULL) == (type == RECORD_AAAA))
+			add(s, domain, "mta-sts", type, ttl_s, span_of(address), "", state);
+	}
+}
+
 static void add_host(struct record_set *s, struct span domain, uint32_t ttl_s, const struct settings *settings,
 		     enum record_state state)
 {
@@ -61,20 +71,27 @@ static void add_host(struct record_set *s, struct span domain, uint32_t ttl_s, c
 		add(s, domain, "mta-sts", RECORD_CNAME, ttl_s, span_of(settings->dns_host), ".", state);
 		return;
 	}
-	for (size_t i = 0; i < settings->dns_addresses.count && i < RECORD_ADDRESSES_MAX; i++) {
-		const char *address = settings->dns_addresses.items[i];
-		add(s, domain, "mta-sts", strchr(address, ':') ? RECORD_AAAA : RECORD_A, ttl_s, span_of(address), "",
-		    state);
-	}
+	add_addresses(s, domain, RECORD_A, ttl_s, settings, state);
+	add_addresses(s, domain, RECORD_AAAA, ttl_s, settings, state);
+}
+
+enum record_state record_state_of(const struct domain_row *row, int64_t now_unix_s)
+{
+	if (row->state != DOMAIN_WITHDRAWN)
+		return RECORD_LIVE;
+	return row->cached_until_unix_s > now_unix_s ? RECORD_WITHDRAWING : RECORD_GONE;
 }
 
 int record_make(struct record_set *s, struct span domain, const struct domain_row *row, const struct settings *settings,
 		enum record_state state)
 {
-	enum record_state others = row->state == DOMAIN_WITHDRAWN ? RECORD_WITHDRAWING : RECORD_LIVE;
+	bool is_withdrawn = row->state == DOMAIN_WITHDRAWN;
+	enum record_state others = state == RECORD_GONE ? state : is_withdrawn ? RECORD_WITHDRAWING : RECORD_LIVE;
 	char txt[64];
 	buf_reset(&s->text);
 	s->count = 0;
+	s->domain = domain;
+	s->until_unix_s = is_withdrawn ? row->cached_until_unix_s : 0;
 	if (buf_reserve(&s->text, TEXT_MAX_BYTES) != 0) /* so that spans into it stay */
 		return ERR_NOMEM;
 	add_host(s, domain, row->ttl_s, settings, others);

@@ -12,12 +12,13 @@
 struct domain_row;
 struct settings;
 
-enum record_type { RECORD_CNAME, RECORD_A, RECORD_AAAA, RECORD_TXT };
+enum record_type { RECORD_CNAME, RECORD_A, RECORD_AAAA, RECORD_TXT, RECORD_TYPE_COUNT };
 
 enum record_state {
 	RECORD_LIVE,        /* safe to publish now */
 	RECORD_WITHHELD,    /* not yet: printed on demand only */
-	RECORD_WITHDRAWING, /* of a domain that is gone from the configuration; keep it published until its date */
+	RECORD_WITHDRAWING, /* of a domain that was taken out of the configuration: keep it published until its date */
+	RECORD_GONE,        /* that date has passed: printed as a deletion */
 };
 
 struct record {
@@ -31,20 +32,26 @@ struct record {
 
 enum { RECORD_ADDRESSES_MAX = 64, RECORDS_MAX = RECORD_ADDRESSES_MAX + 2, RECORD_DATA_MAX_BYTES = 2048 };
 
-/* The records of one domain, in the order in which they are to be published: host, _smtp._tls, _mta-sts. */
+/* The records of one domain, in the order in which they are to be published: host, _smtp._tls, _mta-sts. Those of one
+ * name stand together, and among them those of one type. */
 struct record_set {
 	struct record items[RECORDS_MAX];
 	size_t count;
-	struct buf text; /* what the records' spans point into */
+	struct span domain;
+	int64_t until_unix_s; /* of a withdrawn domain: when its records can be deleted; else 0 */
+	struct buf text;      /* what the records' spans point into */
 };
 
 void record_set_init(struct record_set *s);
 void record_set_deinit(struct record_set *s);
 
 /* record_make: replaces what s holds. row, domain and settings must outlive s. state is that of the _mta-sts record;
- * host and report records can always be published. 0, ERR_NOMEM, ERR_RANGE. */
+ * host and report records can always be published, and go only when it is RECORD_GONE. 0, ERR_NOMEM, ERR_RANGE. */
 int record_make(struct record_set *s, struct span domain, const struct domain_row *row, const struct settings *settings,
 		enum record_state state);
+
+/* record_state_of: live, withdrawing or gone. Whether a live one is to be withheld is not asked here. */
+enum record_state record_state_of(const struct domain_row *row, int64_t now_unix_s);
 
 const char *record_type_name(enum record_type t);   /* "TXT" */
 const char *record_state_name(enum record_state s); /* "live" */

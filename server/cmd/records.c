@@ -51,11 +51,11 @@ static void drop_policy_record(struct record_set *s)
 
 static void print_domain(struct printing *p, struct span domain, const struct domain_row *row)
 {
-	struct gate gate;
-	gate_look(p->context, domain, p->now_unix_s, &gate);
-	enum record_state open_state = row->state == DOMAIN_WITHDRAWN ? RECORD_WITHDRAWING : RECORD_LIVE;
-	if (record_make(&p->set, domain, row, &p->context->settings, gate.is_open ? open_state : RECORD_WITHHELD) !=
-	    0) {
+	struct gate gate = {.is_open = true};
+	enum record_state state = record_state_of(row, p->now_unix_s);
+	if (state != RECORD_GONE) /* a deletion needs no policy */
+		gate_look(p->context, domain, p->now_unix_s, &gate);
+	if (record_make(&p->set, domain, row, &p->context->settings, gate.is_open ? state : RECORD_WITHHELD) != 0) {
 		cmd_say("out of memory");
 		p->status = EXIT_SYSTEM;
 		return;
@@ -157,7 +157,7 @@ static int run(const struct cmd_options *o)
 	if (!format) {
 		cmd_say("there is no format `%s`; there are:", o->format);
 		for (size_t i = 0; formats_table[i]; i++)
-			(void)fprintf(stderr, "  %-8s %s\n", formats_table[i]->name, formats_table[i]->help);
+			(void)fprintf(stderr, "  %-12s %s\n", formats_table[i]->name, formats_table[i]->help);
 		return EXIT_USAGE;
 	}
 	int status = context_open(&c, o);
@@ -173,13 +173,13 @@ static int run(const struct cmd_options *o)
 
 const struct cmd cmd_records = {
 	.name = "records",
-	.usage = "[DOMAIN…] [--format zone|json] [--all]",
+	.usage = "[DOMAIN…] [--format F] [--all]",
 	.options = "fja",
 	.summary = "prints the DNS records that belong to the policies",
 	.help = "A domain's _mta-sts record is printed only while the policy with that id is served under a "
 		"certificate that is valid\n"
 		"for its host; otherwise it is withheld, the reason goes to standard error, and the exit status is 1.\n"
-		"  --format F   zone (default) or json\n"
+		"  --format F   zone (default), json, nsupdate, octodns, dnscontrol, external-dns or powerdns\n"
 		"  --all        prints withheld records as well",
 	.max_words = 1000000,
 	.run = run,
