@@ -44,10 +44,24 @@ static size_t sequence_len(struct span s)
 	return is_bad ? 0 : len;
 }
 
+/* Length of what s begins with that is ASCII and wants no escape: nearly always all of it. */
+static size_t plain_len(struct span s)
+{
+	size_t n = 0;
+	while (n < s.len && s.p[n] >= 0x20 && s.p[n] < 0x7F && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void add_quoted(struct buf *out, struct span s)
 {
 	(void)buf_add_char(out, '"');
 	while (s.len) {
+		size_t plain = plain_len(s);
+		(void)buf_add(out, s.p, plain);
+		s = (struct span){s.p + plain, s.len - plain};
+		if (s.len == 0)
+			break;
 		unsigned char c = (unsigned char)s.p[0];
 		size_t len = sequence_len(s);
 		if (len == 0)

@@ -38,7 +38,10 @@ static void add(struct record_set *s, struct span domain, const char *prefix, en
 		struct span data, const char *data_end, enum record_state state)
 {
 	size_t name_at = s->text.len;
-	(void)buf_printf(&s->text, "%s.%.*s.", prefix, SPAN_ARG(domain));
+	(void)buf_add_text(&s->text, prefix);
+	(void)buf_add_char(&s->text, '.');
+	(void)buf_add_span(&s->text, domain);
+	(void)buf_add_char(&s->text, '.');
 	size_t data_at = s->text.len;
 	(void)buf_add_span(&s->text, data);
 	(void)buf_add_text(&s->text, data_end);

@@ -14,14 +14,16 @@ static int begin(struct buf *out)
  * splits long texts itself. */
 static void add_text(struct buf *out, struct span data)
 {
+	size_t done = 0;
 	(void)buf_add_char(out, '\'');
 	for (size_t i = 0; i < data.len; i++) {
-		if (data.p[i] == ';')
-			(void)buf_add_char(out, '\\');
-		if (data.p[i] == '\'')
-			(void)buf_add_char(out, '\'');
-		(void)buf_add_char(out, data.p[i]);
+		if (data.p[i] != ';' && data.p[i] != '\'')
+			continue;
+		(void)buf_add(out, data.p + done, i - done);
+		(void)buf_add_char(out, data.p[i] == ';' ? '\\' : '\'');
+		done = i; /* the character itself goes with what follows */
 	}
+	(void)buf_add(out, data.p + done, data.len - done);
 	(void)buf_add_char(out, '\'');
 }
 

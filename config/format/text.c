@@ -5,26 +5,38 @@
 
 enum { STRING_MAX_BYTES = 255 }; /* RFC 1035 3.3: a character-string */
 
-/* RFC 1035 5.1: what is not plain text, and what would end the string. */
-static void add_octet(struct buf *out, unsigned char c)
+/* RFC 1035 5.1: what is not plain text, and what would end the string, wants a backslash. */
+static bool is_plain(char c)
 {
-	if (c < 0x20 || c >= 0x7F)
-		(void)buf_printf(out, "\\%03u", (unsigned)c);
-	else if (c == '"' || c == '\\')
-		(void)buf_printf(out, "\\%c", c);
-	else
-		(void)buf_add_char(out, (char)c);
+	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+static void add_string(struct buf *out, struct span s)
+{
+	while (s.len) {
+		size_t n = 0;
+		while (n < s.len && is_plain(s.p[n]))
+			n++;
+		(void)buf_add(out, s.p, n);
+		if (n < s.len) {
+			unsigned char c = (unsigned char)s.p[n];
+			(void)buf_printf(out, c == '"' || c == '\\' ? "\\%c" : "\\%03u", (unsigned)c);
+			n++;
+		}
+		s = (struct span){s.p + n, s.len - n};
+	}
 }
 
 /* Readers join the strings without a blank (RFC 8461 3.1, RFC 8460 3). */
 void text_add_strings(struct buf *out, struct span data)
 {
 	(void)buf_add_char(out, '"');
-	for (size_t i = 0; i < data.len; i++) {
-		if (i && i % STRING_MAX_BYTES == 0)
-			(void)buf_add_text(out, "\" \"");
-		add_octet(out, (unsigned char)data.p[i]);
+	while (data.len > STRING_MAX_BYTES) {
+		add_string(out, (struct span){data.p, STRING_MAX_BYTES});
+		(void)buf_add_text(out, "\" \"");
+		data = (struct span){data.p + STRING_MAX_BYTES, data.len - STRING_MAX_BYTES};
 	}
+	add_string(out, data);
 	(void)buf_add_char(out, '"');
 }
 
