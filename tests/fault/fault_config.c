@@ -208,6 +208,8 @@ COMMAND(check, "check");
 COMMAND(check_json, "check", "--json");
 COMMAND(records, "records", "--all");
 COMMAND(records_json, "records", "--all", "--format", "json");
+COMMAND(records_external_dns, "records", "--all", "--format", "external-dns"); /* these two allocate for themselves */
+COMMAND(records_powerdns, "records", "--all", "--format", "powerdns");
 COMMAND(policy, "policy", "a.example");
 COMMAND(status, "status");
 COMMAND(status_json, "status", "--json");
@@ -215,8 +217,16 @@ COMMAND(status_json, "status", "--json");
 int main(int argc, char **argv)
 {
 	static const struct fault *const faults[] = {
-		&fault_apply,        &fault_check,  &fault_check_json, &fault_records,
-		&fault_records_json, &fault_policy, &fault_status,     &fault_status_json,
+		&fault_apply,
+		&fault_check,
+		&fault_check_json,
+		&fault_records,
+		&fault_records_json,
+		&fault_records_external_dns,
+		&fault_records_powerdns,
+		&fault_policy,
+		&fault_status,
+		&fault_status_json,
 	};
 	return fault_main(faults, sizeof faults / sizeof *faults, argc, argv);
 }
