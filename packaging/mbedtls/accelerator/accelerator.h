@@ -1,6 +1,6 @@
-/* accelerator: the costly operations of a handshake over OpenSSL's libcrypto, behind mbedTLS's own interfaces: P-256 as
- * a PSA driver, X25519 and RSA signatures in place of two functions of its PSA layer each (linked with --wrap), the
- * block functions of SHA-2. No arithmetic of our own.
+/* accelerator: the costly operations of a handshake over OpenSSL's libcrypto and, for X25519, libsodium, behind mbedTLS's
+ * own interfaces: P-256 as a PSA driver, X25519 and RSA signatures in place of functions of its PSA layer (linked with
+ * --wrap), the block functions of SHA-2. No arithmetic of our own.
  *
  * For one thread, as mbedTLS is built here. Whatever fails, for want of memory included, is an ordinary PSA error;
  * libcrypto's error queue is left empty. Numbers that are secret are wiped. */
@@ -19,8 +19,6 @@ struct accelerator {
 	EC_GROUP *p256;
 	EC_KEY *p256_key; /* carries the key of one operation */
 	BN_CTX *numbers;
-	EVP_PKEY_CTX *x25519_import;
-	EVP_PKEY *x25519_point; /* carries the peer's half of one operation */
 	EVP_MD *sha256, *sha384, *sha512;
 };
 

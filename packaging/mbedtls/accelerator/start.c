@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <sodium.h>
 #include <string.h>
 
 psa_status_t __real_psa_crypto_init(void);
@@ -25,8 +26,6 @@ static void stop(void)
 	EC_KEY_free(a->p256_key);
 	EC_GROUP_free(a->p256);
 	BN_CTX_free(a->numbers);
-	EVP_PKEY_free(a->x25519_point);
-	EVP_PKEY_CTX_free(a->x25519_import);
 	EVP_MD_free(a->sha256);
 	EVP_MD_free(a->sha384);
 	EVP_MD_free(a->sha512);
@@ -39,14 +38,6 @@ static bool start_p256(struct accelerator *a)
 	a->p256_key = EC_KEY_new();
 	a->numbers = BN_CTX_new();
 	return a->p256 && a->p256_key && a->numbers && EC_KEY_set_group(a->p256_key, a->p256) == 1;
-}
-
-static bool start_x25519(struct accelerator *a)
-{
-	static const uint8_t nine[32] = {9}; /* any would do */
-	a->x25519_point = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, nine, sizeof nine);
-	a->x25519_import = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
-	return a->x25519_point && a->x25519_import && EVP_PKEY_fromdata_init(a->x25519_import) == 1;
 }
 
 static bool start_hashes(struct accelerator *a)
@@ -138,7 +129,9 @@ static psa_status_t start(void)
 	 * a process that ends in a hurry shall not stumble there. */
 	const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT;
 	struct accelerator *a = &accelerator;
-	if (OPENSSL_init_crypto(options, NULL) == 1 && start_p256(a) && start_x25519(a) && start_hashes(a))
+	if (sodium_init() < 0) /* 1: it was called before */
+		return PSA_ERROR_GENERIC_ERROR;
+	if (OPENSSL_init_crypto(options, NULL) == 1 && start_p256(a) && start_hashes(a))
 		return try_all();
 	return accelerator_failed(PSA_ERROR_GENERIC_ERROR);
 }
