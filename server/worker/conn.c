@@ -2,6 +2,7 @@
 
 #include "../../base/clock.h"
 #include "../../base/metric.h"
+#include "../../certs/mbed.h"
 #include "wire.h"
 
 #include <assert.h>
@@ -221,6 +222,14 @@ static void on_deadline(struct wire *w)
 		conn_close(c, is_idle_at_stop(c) ? CLOSE_STOPPING : CLOSE_HANDSHAKE_TIMEOUT);
 }
 
+/* restart_engine: it keeps the slots of as many keys as there ever were at a time. Where it does not come up again, the
+ * next connection tries. */
+static void restart_engine(struct conn_env *env)
+{
+	mbed_stop();
+	env->is_engine_down = mbed_start(NULL) != 0;
+}
+
 /* give_back: after a flood the allocator would keep what it needed, for ever and in every worker. Once when most of it
  * is over, once more when the rest has gone. */
 static void give_back(struct conn_env *env)
@@ -229,8 +238,10 @@ static void give_back(struct conn_env *env)
 	if (env->most_count < FLOOD_MIN_COUNT || (count && (env->has_given_back || count > env->most_count / 8)))
 		return;
 	env->has_given_back = count;
-	if (count == 0)
+	if (count == 0) {
 		env->most_count = 0;
+		restart_engine(env);
+	}
 	(void)malloc_trim(0);
 }
 
@@ -302,8 +313,10 @@ void conn_accept(struct conn_env *env, int take_fd, const struct sockaddr *peer)
 		turn_away(take_fd, CLOSE_CLIENT_LIMIT);
 		return;
 	}
+	if (env->is_engine_down)
+		restart_engine(env);
 	bool has_room = make_room(env);
-	struct conn *c = has_room ? conn_new(env) : NULL;
+	struct conn *c = has_room && !env->is_engine_down ? conn_new(env) : NULL;
 	if (!c) {
 		clients_leave(client);
 		turn_away(take_fd, has_room ? CLOSE_NOMEM : CLOSE_CROWDED);

@@ -22,7 +22,7 @@ struct conn_env {
 	struct crowd crowd;
 	size_t most_count; /* of the crowd since it was last empty */
 	struct clients clients;
-	bool has_given_back;
+	bool has_given_back, is_engine_down;
 	bool is_stopping;
 	struct buf out; /* records on their way to the socket; empty between callbacks */
 	struct session_env session;

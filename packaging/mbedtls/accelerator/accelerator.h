@@ -1,5 +1,6 @@
-/* accelerator: the costly operations of a handshake over OpenSSL's libcrypto and, for X25519, libsodium, behind mbedTLS's
- * own interfaces: P-256 as a PSA driver, X25519 and RSA signatures in place of functions of its PSA layer (linked with
+/* accelerator: the costly operations of a handshake over OpenSSL's libcrypto and, for X25519, libsodium, behind
+ * mbedTLS's own interfaces: P-256 as a PSA driver, X25519 and RSA signatures in place of functions of its PSA layer
+ * (linked with
  * --wrap), the block functions of SHA-2. No arithmetic of our own.
  *
  * For one thread, as mbedTLS is built here. Whatever fails, for want of memory included, is an ordinary PSA error;

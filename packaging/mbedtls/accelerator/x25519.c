@@ -1,5 +1,5 @@
-/* X25519 over libsodium, in place of mbedTLS's two functions; what is not that curve goes on to them. libcrypto's own is
- * as fast, but it lets nobody have it without making key objects, which costs half as much again. */
+/* X25519 over libsodium, in place of mbedTLS's two functions; what is not that curve goes on to them. libcrypto's own
+ * is as fast, but it lets nobody have it without making key objects, which costs half as much again. */
 #include "accelerator.h"
 
 #include <sodium.h>
