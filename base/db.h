@@ -28,6 +28,7 @@ enum db_table {
 	DB_FILE_OF,   /* file number + domain or policy -> nothing: what a file holds */
 	DB_DOMAINS,   /* what is served: domain -> row */
 	DB_WITHDRAWN, /* date + domain -> nothing: when a withdrawn row goes */
+	DB_GONE,      /* what was served until lately: domain -> its last row */
 	DB_BODIES,    /* policy bodies: SHA-256 -> reference count + bytes */
 	DB_PROBLEMS,  /* what is refused, and why */
 	DB_PEM_FILES, /* certificate files seen: path -> stat identity, what was found */

@@ -5,6 +5,7 @@
 #include "../base/err.h"
 #include "bodies.h"
 #include "domains.h"
+#include "gone.h"
 #include "ids.h"
 #include "outcome.h"
 #include "spec.h"
@@ -163,6 +164,8 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 	int rc = is_back ? drop_index(r->txn, domain, old, err) : 0;
 	if (rc == 0 && is_changed)
 		rc = swap_body(r, old, v->digest, buf_span(&v->body), err);
+	if (rc == 0 && !old)
+		rc = gone_drop(r->txn, domain, err);
 	return rc ? rc : put_row(r->txn, domain, &row, err);
 }
 
@@ -198,6 +201,13 @@ static int remove_row(struct rows *r, struct span domain, const struct domain_ro
 	return rc ? rc : db_delete(r->txn, DB_DOMAINS, domain, err);
 }
 
+/* retire: it is served no more; its records are still to be deleted. */
+static int retire(struct rows *r, struct span domain, const struct domain_row *row, struct err *err)
+{
+	int rc = gone_put(r->txn, domain, row, r->now_unix_s, err); /* first: the row's text points into the store */
+	return rc ? rc : remove_row(r, domain, row, err);
+}
+
 static int put_withdrawn(struct rows *r, struct span domain, const struct domain_row *old, struct span body,
 			 struct err *err)
 {
@@ -231,7 +241,7 @@ int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct 
 		return err_set(err, rc, "store: a row cannot be read");
 	*out_changed = true;
 	if (cached_until(&old, r->now_unix_s) <= r->now_unix_s)
-		return remove_row(r, domain, &old, err);
+		return retire(r, domain, &old, err);
 	struct buf body;
 	buf_init(&body, 2 * POLICY_BODY_MAX_BYTES);
 	rc = render_withdrawn(r->txn, &old, &body);
@@ -274,13 +284,37 @@ int rows_expire(struct rows *r, size_t *out_count, struct err *err)
 	for (;;) {
 		struct domain_row row;
 		int rc = next_expired(r->txn, r->now_unix_s, domain, &len, err);
+		if (rc == ERR_NOENT)
+			break;
 		if (rc)
-			return rc == ERR_NOENT ? 0 : rc;
+			return rc;
 		rc = domains_get(r->txn, (struct span){domain, len}, &row);
 		if (rc == 0)
-			rc = remove_row(r, (struct span){domain, len}, &row, err);
+			rc = retire(r, (struct span){domain, len}, &row, err);
 		if (rc)
 			return err_set(err, rc, "store: a withdrawn row cannot be removed");
 		(*out_count)++;
 	}
+	size_t pruned_count = 0;
+	int rc = gone_prune(r->txn, r->now_unix_s, &pruned_count, err);
+	*out_count += pruned_count;
+	return rc;
+}
+
+int rows_forget(struct rows *r, struct span domain, struct err *err)
+{
+	struct domain_row row;
+	int rc = domains_get(r->txn, domain, &row);
+	bool is_served = rc == 0;
+	if (is_served && row.state == DOMAIN_LIVE)
+		return err_set(err, ERR_CONFLICT, "%.*s is in the configuration; take it out there first",
+			       SPAN_ARG(domain));
+	if (is_served)
+		rc = remove_row(r, domain, &row, err);
+	else if (rc == ERR_NOENT)
+		rc = gone_get(r->txn, domain, &row);
+	if (rc == ERR_NOENT)
+		return err_set(err, rc, "%.*s is not being withdrawn", SPAN_ARG(domain));
+	return rc ? err_set(err, rc, "store: the row of %.*s cannot be removed", SPAN_ARG(domain))
+		  : gone_drop(r->txn, domain, err);
 }

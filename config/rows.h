@@ -39,7 +39,12 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
  * or gone at once when no enforce or testing policy can be cached. A domain without row is no error. */
 int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct err *err);
 
-/* rows_expire: removes withdrawn rows whose date has passed. */
+/* rows_expire: removes withdrawn rows whose date has passed (gone.h has what is left of them), and forgets what is gone
+ * for long. out_count: of both. */
 int rows_expire(struct rows *r, size_t *out_count, struct err *err);
+
+/* rows_forget: ends the withdrawal of a domain at once, and forgets what is left of one that is gone.
+ * ERR_CONFLICT: it is live; ERR_NOENT: neither; both with a sentence. */
+int rows_forget(struct rows *r, struct span domain, struct err *err);
 
 #endif

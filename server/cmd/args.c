@@ -6,7 +6,8 @@
 #include <string.h>
 
 const struct cmd *const args_commands[] = {
-	&cmd_serve, &cmd_check, &cmd_policy, &cmd_records, &cmd_status, &cmd_cert, &cmd_worker, &cmd_keys, NULL,
+	&cmd_serve, &cmd_check,  &cmd_policy, &cmd_records, &cmd_status,
+	&cmd_cert,  &cmd_forget, &cmd_worker, &cmd_keys,    NULL,
 };
 
 enum option_letter {

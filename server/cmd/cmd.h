@@ -36,7 +36,8 @@ struct cmd {
 	bool is_internal; /* not for people */
 };
 
-extern const struct cmd cmd_serve, cmd_check, cmd_policy, cmd_records, cmd_status, cmd_cert, cmd_worker, cmd_keys;
+extern const struct cmd cmd_serve, cmd_check, cmd_policy, cmd_records, cmd_status, cmd_cert, cmd_forget, cmd_worker,
+	cmd_keys;
 
 /* cmd_say: "mta-sts-server: " and the sentence on standard error. */
 void cmd_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -139,10 +139,17 @@ int context_open(struct context *c, const struct cmd_options *o)
 	return rc ? EXIT_SYSTEM : EXIT_DONE;
 }
 
-void context_close(struct context *c)
+void context_close_store(struct context *c)
 {
 	db_end(c->txn);
 	db_close(c->store);
+	c->txn = NULL;
+	c->store = NULL;
+}
+
+void context_close(struct context *c)
+{
+	context_close_store(c);
 	metric_page_close(c->page);
 	free(c->state_dir);
 	settings_deinit(&c->settings);

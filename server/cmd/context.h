@@ -27,6 +27,9 @@ struct context {
 int context_open(struct context *c, const struct cmd_options *o);
 void context_close(struct context *c); /* accepts a zeroed one */
 
+/* context_close_store: for who is going to write to it: a process opens an environment once. */
+void context_close_store(struct context *c);
+
 /* context_settings: the settings alone. state_dir: instead of the file's; NULL: the file's. ERR_NOENT: no file;
  * ERR_PARSE: broken, settings are what was read until then; ERR_RANGE: mistakes among the server keys. settings_deinit
  * them in any case. out_id: the file's, zeroed when it could not be read. */

@@ -5,6 +5,7 @@
 #include "../../base/name.h"
 #include "../../config/domains.h"
 #include "../../config/formats.h"
+#include "../../config/gone.h"
 #include "../../config/trouble.h"
 #include "cmd.h"
 #include "context.h"
@@ -49,10 +50,9 @@ static void drop_policy_record(struct record_set *s)
 	s->count--;
 }
 
-static void print_domain(struct printing *p, struct span domain, const struct domain_row *row)
+static void print_domain(struct printing *p, struct span domain, const struct domain_row *row, enum record_state state)
 {
 	struct gate gate = {.is_open = true};
-	enum record_state state = record_state_of(row, p->now_unix_s);
 	if (state != RECORD_GONE) /* a deletion needs no policy */
 		gate_look(p->context, domain, p->now_unix_s, &gate);
 	if (record_make(&p->set, domain, row, &p->context->settings, gate.is_open ? state : RECORD_WITHHELD) != 0) {
@@ -85,7 +85,7 @@ static void print_everything(struct printing *p)
 			rc = domains_decode(value, &row);
 			if (rc)
 				break;
-			print_domain(p, domain, &row);
+			print_domain(p, domain, &row, record_state_of(&row, p->now_unix_s));
 			rc = db_next(cur, &domain, &value);
 		}
 		db_cursor_close(cur);
@@ -94,6 +94,22 @@ static void print_everything(struct printing *p)
 		cmd_say("the store cannot be read");
 		p->status = EXIT_SYSTEM;
 	}
+}
+
+static int on_gone(void *ctx, struct span domain, const struct domain_row *row)
+{
+	struct printing *p = ctx;
+	print_domain(p, domain, row, RECORD_GONE);
+	return p->status;
+}
+
+static void print_gone(struct printing *p)
+{
+	struct err err = {0};
+	if (gone_each(p->context->txn, on_gone, p, &err) == 0 || p->status != EXIT_DONE)
+		return;
+	cmd_say("%s", err.text);
+	p->status = EXIT_SYSTEM;
 }
 
 /* Domains that are refused and were never served have no row to print: say so. */
@@ -117,10 +133,12 @@ static void print_one(struct printing *p, const char *word)
 	if (name_parse(span_of(word), &name, &err) != 0) {
 		cmd_say("%s", err.text);
 		p->status = EXIT_USAGE;
-	} else if (domains_get(p->context->txn, name_span(&name), &row) != 0) {
-		withhold(p, name_span(&name), "it is not served; `mta-sts-server status` says more");
+	} else if (domains_get(p->context->txn, name_span(&name), &row) == 0) {
+		print_domain(p, name_span(&name), &row, record_state_of(&row, p->now_unix_s));
+	} else if (gone_get(p->context->txn, name_span(&name), &row) == 0) {
+		print_domain(p, name_span(&name), &row, RECORD_GONE);
 	} else {
-		print_domain(p, name_span(&name), &row);
+		withhold(p, name_span(&name), "it is not served; `mta-sts-server status` says more");
 	}
 }
 
@@ -134,6 +152,8 @@ static int print(const struct context *c, const struct cmd_options *o, const str
 		print_one(&p, o->words[i]);
 	if (o->word_count == 0)
 		print_everything(&p);
+	if (o->word_count == 0 && p.status == EXIT_DONE)
+		print_gone(&p);
 	if (o->word_count == 0 && p.status == EXIT_DONE && trouble_each(c->txn, on_trouble, &p, NULL) != 0)
 		p.status = EXIT_SYSTEM;
 	(void)format->end(&p.out);

@@ -6,6 +6,7 @@
 #include "../../base/metric.h"
 #include "../../base/name.h"
 #include "../../config/domains.h"
+#include "../../config/gone.h"
 #include "../../config/trouble.h"
 #include "cmd.h"
 #include "context.h"
@@ -272,6 +273,18 @@ static int on_trouble_of(void *ctx, const struct trouble *t)
 	return a->report->out.failed;
 }
 
+static void say_unserved(const struct context *c, const struct name *name)
+{
+	struct domain_row row;
+	char date[CLOCK_ISO_BYTES];
+	if (gone_get(c->txn, name_span(name), &row) != 0) {
+		cmd_say("%s is not served and not refused: it is not in the configuration", name->text);
+		return;
+	}
+	clock_render_iso(row.cached_until_unix_s, date);
+	cmd_say("%s is gone since %s: its DNS records can be deleted (`records` prints how)", name->text, date);
+}
+
 static void report_domain(struct report *r, const char *word)
 {
 	struct name name;
@@ -291,7 +304,7 @@ static void report_domain(struct report *r, const char *word)
 		r->status = EXIT_SYSTEM;
 	if (r->status == EXIT_DONE && !is_served) {
 		if (!asked.is_found)
-			cmd_say("%s is not served and not refused: it is not in the configuration", name.text);
+			say_unserved(r->context, &name);
 		r->status = EXIT_PROBLEMS;
 	}
 }

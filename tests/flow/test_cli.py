@@ -10,7 +10,7 @@ import rig
 from rig import BINARY, DONE, PROBLEMS, UNUSABLE, USAGE, domains, tenant
 from golden import GOLDEN
 
-COMMANDS = ["serve", "check", "policy", "records", "status", "cert"]
+COMMANDS = ["serve", "check", "policy", "records", "status", "cert", "forget"]
 
 
 @pytest.fixture
@@ -61,6 +61,7 @@ def test_version_is_one_line(argv):
         ["serve", "now"],
         ["serve", "--listen"],
         ["cert"],
+        ["forget"],
         ["cert", "frobnicate"],
         ["status", "a.example", "b.example"],
         ["-c", "x", "-c"],

@@ -339,8 +339,49 @@ def test_A_L8_a_withdrawal_ends_when_no_cache_can_hold_the_policy(site):
         server.change("domains: {}\n")
     with site.serve(env={"MTA_STS_TEST_CLOCK_OFFSET_S": str(6 * 86400)}) as server:
         assert b"mode: none" in server.body()
-    with site.serve(env={"MTA_STS_TEST_CLOCK_OFFSET_S": str(9 * 86400)}) as server:
+    nine, forty = ({"MTA_STS_TEST_CLOCK_OFFSET_S": str(days * 86400)} for days in (9, 40))
+    with site.serve(env=nine) as server:
         wait_until(lambda: not server.serves(), "the end of the withdrawal")
+        # its records are to be deleted, and that is said for a month; no certificate is asked for
+        assert [(r["name"], r["state"]) for r in site.records()] == [("_mta-sts.example.com.", "gone")]
+        assert [r["state"] for r in site.records("example.com")] == ["gone"]
+        finished = site.run("status", "example.com")
+        assert finished.status == 1 and "is gone since 20" in finished.err
+        assert site.run("records", "--format", "nsupdate").out.decode().count("update delete") == 2
+    with site.serve(env=forty) as server:
+        wait_until(lambda: site.records() == [], "nothing to be said any more")
+
+
+def test_what_is_gone_is_said_until_the_tenant_comes_back(site):
+    """A domain that never was enforced goes at once; when it returns its id is a new one."""
+    site.certify("example.com")
+    body = domains(tenant(mode="none"))
+    site.write(body)
+    with site.serve() as server:
+        before = site.sts_id()
+        server.change("domains: {}\n")
+        assert [r["state"] for r in site.records()] == ["gone"]
+        server.change(body)
+        assert [r["state"] for r in site.records()] == ["live"] and site.sts_id() > before
+        assert server.body().count(b"mode: none") == 1
+
+
+def test_forget_ends_a_withdrawal_at_once(server):
+    site = server.site
+    live = site.run("forget", "example.com")
+    assert live.status == 1 and "is in the configuration" in live.err
+    assert server.serves()
+    server.change("domains: {}\n")
+    assert b"mode: none" in server.body()
+    both = site.run("forget", "example.com", "other.example")
+    assert both.status == 1 and "other.example is not being withdrawn" in both.err
+    assert server.serves()  # all of them or none
+    done = site.run("forget", "example.com")
+    assert (done.status, done.out, done.err) == (0, b"", "")
+    assert not server.serves() and site.records() == []
+    assert site.run("forget", "example.com").status == 1
+    server.change(OLD_YAML)  # and it may come back
+    assert server.body() == OLD
 
 
 def test_A_L8_a_tenant_that_comes_back_is_served_again(server):
