@@ -67,8 +67,10 @@ static void on_debounced(uv_timer_t *timer)
 	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
 		is_polled = is_polled || (w->changes[set].is_all && w->polled >> set & 1);
 	w->on_change(w->ctx, changed);
+	/* a set that it was told of has new ones, for the next call */
 	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
-		watch_changes_deinit(&w->changes[set]);
+		if (!(w->changed >> set & 1))
+			watch_changes_deinit(&w->changes[set]);
 	uint64_t took_ms = clock_mono_ms() - begin_ms;
 	if (is_polled)
 		uv_timer_set_repeat(&w->poll_timer, took_ms > POLL_MS / POLL_PART ? took_ms * POLL_PART : POLL_MS);
