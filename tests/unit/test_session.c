@@ -15,6 +15,7 @@
 #include "../../server/worker/view.h"
 
 #include <mbedtls/ssl.h>
+#include <psa/crypto.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -527,6 +528,48 @@ static void test_session_client_that_goes_is_let_go(void **state)
 	}
 }
 
+static size_t key_slot_count(void)
+{
+	mbedtls_psa_stats_t stats;
+	mbedtls_psa_get_stats(&stats);
+	return stats.MBEDTLS_PRIVATE(volatile_slots) + stats.MBEDTLS_PRIVATE(half_filled_slots) +
+	       stats.MBEDTLS_PRIVATE(locked_slots);
+}
+
+/* A handshake of which the server gets so many bytes, the last one spoilt or not. true: it was over before. */
+static bool shake_until(struct client *c, size_t bytes, bool is_spoilt)
+{
+	size_t sent = 0;
+	do {
+		c->rc = mbedtls_ssl_handshake(&c->ssl);
+		if (sent + c->sent.len >= bytes) {
+			c->sent.len = bytes - sent;
+			c->sent.p[c->sent.len - 1] ^= (char)is_spoilt;
+		}
+		sent += c->sent.len;
+		carry(c);
+	} while (c->rc == MBEDTLS_ERR_SSL_WANT_READ && sent < bytes && c->step == STEP_READ);
+	return sent < bytes;
+}
+
+/* wherever the client goes, or sends nonsense */
+static void test_session_handshake_that_ends_early_leaves_no_keys(void **state)
+{
+	(void)state;
+	size_t most = 0, before = key_slot_count(), at = 0;
+	for (size_t v = 0; v < COUNT(versions); v++, at = 0) {
+		for (bool is_over = false; !is_over; at++) {
+			struct client *c = client_of_version(HOST, v);
+			is_over = shake_until(c, 1 + at / 2 * 7, at % 2);
+			most = key_slot_count() > most ? key_slot_count() : most;
+			client_free(c);
+			if (key_slot_count() != before)
+				fail_msg("version %zu, step %zu: %zu keys", v, at, key_slot_count() - before);
+		}
+	}
+	assert_true(most > before); /* they are counted */
+}
+
 static void test_session_end_from_our_side_is_close_notify(void **state) /* A-H19 */
 {
 	(void)state;
@@ -586,6 +629,7 @@ int main(void)
 		cmocka_unit_test(test_session_policy_that_went_is_404),
 		cmocka_unit_test(test_session_policy_that_cannot_be_read_is_503),
 		cmocka_unit_test(test_session_client_that_goes_is_let_go),
+		cmocka_unit_test(test_session_handshake_that_ends_early_leaves_no_keys),
 		cmocka_unit_test(test_session_end_from_our_side_is_close_notify),
 		cmocka_unit_test(test_session_broken_record_is_answered_with_an_alert),
 		cmocka_unit_test(test_session_what_is_no_tls_gets_nothing),
