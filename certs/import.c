@@ -164,9 +164,9 @@ static int find_halves(struct pass *p, struct err *err)
 		if (w.is_missed && !intake_has_key(&p->intake, w.spki))
 			put = idmap_put(&spkis, w.spki, 0);
 	}
+	/* also those that a leaf was found for: a second one may wait elsewhere */
 	for (size_t i = 0; put != ERR_NOMEM && i < p->intake.key_count; i++)
-		if (p->intake.keys[i].der.p)
-			put = idmap_put(&spkis, p->intake.keys[i].spki, 0);
+		put = idmap_put(&spkis, p->intake.keys[i].spki, 0);
 	int rc = put == ERR_NOMEM ? out_of_memory(err) : part_find_halves(&p->survey, &spkis, err);
 	idmap_deinit(&spkis);
 	return rc;

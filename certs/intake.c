@@ -147,6 +147,7 @@ static int store_key(struct intake *k, const uint8_t spki[SHA256_BYTES], struct 
 	k->keyring_is_changed = true;
 	int rc = keyring_put(k->keyring, &k->keys[i], KEYRING_IMPORTED, err);
 	pkey_deinit(&k->keys[i]); /* from here on it is found in the keyring */
+	memcpy(k->keys[i].spki, spki, SHA256_BYTES);
 	return rc;
 }
 

@@ -937,6 +937,19 @@ static void test_import_partial_pass_finds_the_other_half_elsewhere(void **state
 	}
 }
 
+static void test_import_partial_pass_finds_every_leaf_of_a_new_key(void **state)
+{
+	(void)state;
+	issue(ca_a, NOW - DAY_S, "waits/a.pem", NULL);
+	run();
+	assert_int_equal(result.pair_count, 0);
+	issue(ca_a, NOW, "comes/b.pem", "comes/b.key");
+	run_part("comes");
+	check_said("");
+	assert_int_equal(result.pair_count, 2);
+	check_settled(NOW);
+}
+
 /* a certificate that was replaced for cause: the new one may well expire first */
 static void test_import_partial_pass_drops_what_was_replaced(void **state)
 {
@@ -1067,6 +1080,7 @@ int main(void)
 		TEST(test_import_no_path_forgets_files_and_keeps_pairs),
 		TEST(test_import_partial_pass_leaves_the_rest_alone),
 		TEST(test_import_partial_pass_finds_the_other_half_elsewhere),
+		TEST(test_import_partial_pass_finds_every_leaf_of_a_new_key),
 		TEST(test_import_partial_pass_drops_what_was_replaced),
 		TEST(test_import_partial_pass_keeps_what_another_file_holds),
 		TEST(test_import_partial_pass_drops_what_lost_its_file_before),
