@@ -312,12 +312,12 @@ static int look(struct pass *p, struct err *err)
 		rc = examine_fresh(p, true, err);
 	if (rc == 0)
 		rc = examine_fresh(p, false, err);
+	if (rc == 0)
+		rc = forget_gone_files(p, err); /* before rows are looked through for halves and holders */
 	if (rc == 0 && p->in->is_partial)
 		rc = find_halves(p, err);
 	if (rc == 0)
 		rc = join_halves(p, err);
-	if (rc == 0)
-		rc = forget_gone_files(p, err);
 	if (rc == 0)
 		rc = sweep(p, err);
 	return rc ? rc : survey_describe(&p->survey, err);

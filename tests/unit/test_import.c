@@ -950,6 +950,26 @@ static void test_import_partial_pass_finds_every_leaf_of_a_new_key(void **state)
 	check_settled(NOW);
 }
 
+/* the row of a file that is gone holds nothing, not even while the other half of what it held is looked for */
+static void test_import_partial_pass_drops_what_a_gone_file_carried(void **state)
+{
+	(void)state;
+	issue(ca_a, NOW, "a/a.pem", "a/a.key");
+	run();
+	issue(ca_b, NOW, "a/a.pem", NULL); /* without its key: a.pem carries on with what it held */
+	issue(ca_b, NOW, "b/b.pem", NULL);
+	run();
+	assert_int_equal(result.pair_count, 1);
+	drop("a/a.pem");
+	write_fixture("a/c.pem", "leaf.pem int1.pem leaf.key");
+	char b[96];
+	(void)snprintf(b, sizeof b, "%s", in_tree("b"));
+	const char *const paths[] = {b, in_tree("a")};
+	run_paths(paths, COUNT(paths), true, NOW);
+	assert_int_equal(result.removed_count, 1);
+	assert_int_equal(result.pair_count, 1);
+}
+
 /* a certificate that was replaced for cause: the new one may well expire first */
 static void test_import_partial_pass_drops_what_was_replaced(void **state)
 {
@@ -1081,6 +1101,7 @@ int main(void)
 		TEST(test_import_partial_pass_leaves_the_rest_alone),
 		TEST(test_import_partial_pass_finds_the_other_half_elsewhere),
 		TEST(test_import_partial_pass_finds_every_leaf_of_a_new_key),
+		TEST(test_import_partial_pass_drops_what_a_gone_file_carried),
 		TEST(test_import_partial_pass_drops_what_was_replaced),
 		TEST(test_import_partial_pass_keeps_what_another_file_holds),
 		TEST(test_import_partial_pass_drops_what_lost_its_file_before),
