@@ -110,16 +110,19 @@ static void close_all(struct child *c)
 		uv_close((uv_handle_t *)&c->process, on_closed);
 }
 
-static void finish_if_over(struct child *c)
-{
-	if (c->has_exited && c->is_at_end)
-		close_all(c);
-}
-
 /* kill_all: it and what it forked, unless that has gone into a session of its own. */
 static void kill_all(const struct child *c, int signal)
 {
 	(void)kill(-c->process.pid, signal);
+}
+
+static void finish_if_over(struct child *c)
+{
+	if (!c->has_exited || !c->is_at_end)
+		return;
+	if (c->is_late && !c->is_closing) /* what it forked may have passed over SIGTERM */
+		kill_all(c, SIGKILL);
+	close_all(c);
 }
 
 static void on_timer(uv_timer_t *timer);

@@ -3,9 +3,12 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The programs are the shell's: what an operator writes. */
@@ -162,6 +165,30 @@ static void on_stop_timer(uv_timer_t *timer)
 	uv_close((uv_handle_t *)timer, NULL);
 }
 
+/* not even what has its output elsewhere and passes over SIGTERM; the last writer of the pipe goes with it */
+static void test_child_that_is_late_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	struct run r;
+	char path[] = "/tmp/test_child.XXXXXX", fifo[64], script[256], byte;
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(fifo, sizeof fifo, "%s/fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	int fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	(void)snprintf(script, sizeof script,
+		       "(trap '' TERM; exec >%s 2>&1; echo; sleep 20; sleep 20) & echo started; wait", fifo);
+	run(&r, script, SPAN_LIT(""), 500);
+	assert_int_equal(r.end, CHILD_LATE);
+	assert_string_equal(r.text, "started\n");
+	assert_int_equal(read(fd, &byte, 1), 1);
+	struct pollfd end = {.fd = fd};
+	assert_int_equal(poll(&end, 1, 5000), 1);
+	assert_true(end.revents & POLLHUP);
+	(void)close(fd);
+	assert_int_equal(unlink(fifo) | rmdir(path), 0);
+}
+
 static void test_child_stop_ends_it(void **state)
 {
 	(void)state;
@@ -191,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_child_flood_leaves_the_end),
 		cmocka_unit_test(test_child_that_hangs_is_ended),
 		cmocka_unit_test(test_child_that_forks_holds_nobody_up),
+		cmocka_unit_test(test_child_that_is_late_leaves_nothing_behind),
 		cmocka_unit_test(test_child_stop_ends_it),
 	};
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);
