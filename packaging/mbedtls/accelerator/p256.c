@@ -59,15 +59,17 @@ static bool multiply(const uint8_t d_bytes[PRIVATE_BYTES], const EC_POINT *q, ui
 static bool is_private(const uint8_t *bytes)
 {
 	BIGNUM *d = private_new(bytes);
+	bool is_one = d;
 	BN_clear_free(d);
-	return d != NULL;
+	return is_one;
 }
 
 static bool is_public(const uint8_t *bytes, size_t len)
 {
 	EC_POINT *q = public_new(bytes, len);
+	bool is_one = q;
 	EC_POINT_free(q);
-	return q != NULL;
+	return is_one;
 }
 
 psa_status_t p256_transparent_import_key(const psa_key_attributes_t *attributes, const uint8_t *data,
