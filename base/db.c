@@ -36,7 +36,7 @@ static const char *const table_names[DB_TABLE_COUNT] = {
 	[DB_SPECS] = "specs",         [DB_FILE_OF] = "file_of",   [DB_DOMAINS] = "domains",
 	[DB_BODIES] = "bodies",       [DB_PROBLEMS] = "problems", [DB_PEM_FILES] = "pem_files",
 	[DB_WITHDRAWN] = "withdrawn", [DB_PAIRS] = "pairs",       [DB_NAMES] = "names",
-	[DB_GONE] = "gone",           [DB_KEYS] = "keys",
+	[DB_GONE] = "gone",           [DB_KEYS] = "keys",         [DB_CERT_PATHS] = "cert_paths",
 };
 
 struct db {

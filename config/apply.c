@@ -9,142 +9,13 @@
 #include "outcome.h"
 #include "rows.h"
 #include "settings_table.h"
+#include "specs.h"
+#include "stored.h"
 #include "trouble.h"
 
-#include <stdlib.h>
+enum { FRESH_WARNINGS_MAX = 100 };
 
-enum { META_MAX_BYTES = 1 << 20, FRESH_WARNINGS_MAX = 100 };
-
-static const struct span settings_key = {"settings", 8}, defaults_key = {"defaults", 8}, patterns_key = {"includes", 8};
-
-/* --- what the main file says for all domains
- * -------------------------------------------------------------------------- */
-
-int apply_find_settings(struct db_txn *txn, struct span *out)
-{
-	return db_get(txn, DB_META, settings_key, out);
-}
-
-int apply_load_settings(struct db *store, struct settings *out, struct err *err)
-{
-	struct db_txn *txn;
-	struct span value;
-	*out = (struct settings){0};
-	int rc = db_begin_read(store, &txn, err);
-	if (rc)
-		return rc;
-	rc = db_get(txn, DB_META, settings_key, &value);
-	if (rc == 0)
-		rc = settings_decode(value, out);
-	db_end(txn);
-	return rc ? err_set(err, rc, "store: no settings") : 0;
-}
-
-/* To be raised with every change of a stored form that the version before would misread. */
-static const uint32_t layout = 1;
-static const struct span layout_key = {"layout", 6};
-
-int apply_check_layout(struct db *store, struct err *err)
-{
-	struct db_txn *txn;
-	struct span value;
-	int rc = db_begin_write(store, &txn, err);
-	if (rc)
-		return rc;
-	rc = db_get(txn, DB_META, layout_key, &value);
-	if (rc == ERR_NOENT && db_count(txn, DB_META) == 0) {
-		rc = db_put(txn, DB_META, layout_key, (struct span){(const char *)&layout, sizeof layout}, err);
-		if (rc == 0)
-			return db_commit(txn, err);
-	} else if (rc || !span_is(value, (struct span){(const char *)&layout, sizeof layout})) {
-		rc = err_set(err, ERR_CONFLICT,
-			     "the store was written by another version of mta-sts-server; run that one, or set "
-			     "state_dir to a new "
-			     "folder (every id then changes once, which does no harm)");
-	}
-	db_end(txn);
-	return rc;
-}
-
-bool apply_knows_file(struct db *store, const char *path)
-{
-	struct db_txn *txn;
-	struct span value;
-	if (db_begin_read(store, &txn, NULL) != 0)
-		return false;
-	bool is_there = db_get(txn, DB_FILES, span_of(path), &value) == 0;
-	db_end(txn);
-	return is_there;
-}
-
-static int add_cert_path(struct text_list *list, struct span value)
-{
-	struct spec spec;
-	struct span stored = {value.p + sizeof(uint32_t), value.len - sizeof(uint32_t)};
-	if (value.len < sizeof(uint32_t) || spec_decode(stored, &spec) != 0 || !spec_has(&spec, SPEC_CERT))
-		return 0;
-	return text_list_add(list, spec.cert);
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Each item behind the first kept ones once, and none of those again. Every domain may have a path of its own. */
-static void drop_doubles(struct text_list *l, size_t kept)
-{
-	size_t n = kept;
-	if (l->count > kept)
-		qsort(l->items + kept, l->count - kept, sizeof *l->items, compare_texts);
-	for (size_t i = kept; i < l->count; i++) {
-		bool is_double = n > kept && strcmp(l->items[n - 1], l->items[i]) == 0;
-		for (size_t k = 0; k < kept && !is_double; k++)
-			is_double = strcmp(l->items[k], l->items[i]) == 0;
-		if (is_double)
-			free(l->items[i]);
-		else
-			l->items[n++] = l->items[i];
-	}
-	l->count = n;
-}
-
-int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *err)
-{
-	struct db_txn *txn;
-	struct db_cursor *cur;
-	struct span key, value;
-	size_t kept = list->count;
-	int rc = db_begin_read(store, &txn, err);
-	if (rc)
-		return rc;
-	rc = db_cursor_open(txn, DB_SPECS, &cur, err);
-	if (rc == 0) {
-		for (rc = db_seek(cur, (struct span){NULL, 0}, &key, &value); rc == 0; rc = db_next(cur, &key, &value))
-			if (add_cert_path(list, value) != 0)
-				break;
-		db_cursor_close(cur);
-		drop_doubles(list, kept);
-		rc = rc == ERR_NOENT ? 0 : err_set(err, rc ? rc : ERR_NOMEM, "the certificate paths cannot be read");
-	}
-	db_end(txn);
-	return rc;
-}
-
-static int load_patterns(struct db_txn *txn, struct text_list *out)
-{
-	struct span value;
-	if (db_get(txn, DB_META, patterns_key, &value) != 0)
-		return 0;
-	while (value.len) {
-		size_t len = strnlen(value.p, value.len);
-		if (text_list_add(out, (struct span){value.p, len}) != 0)
-			return ERR_NOMEM;
-		len = len < value.len ? len + 1 : len;
-		value = (struct span){value.p + len, value.len - len};
-	}
-	return 0;
-}
+/* --- reading ---------------------------------------------------------------------------------------------------- */
 
 static bool is_known(void *ctx, const char *path, const struct file_id *id)
 {
@@ -162,7 +33,7 @@ int apply_read(struct db *store, const char *main_path, struct load *out, struct
 	if (rc)
 		return rc;
 	rc = known_load(txn, &known, err);
-	if (rc == 0 && load_patterns(txn, &patterns) != 0)
+	if (rc == 0 && stored_add_patterns(txn, &patterns) != 0)
 		rc = err_set(err, ERR_NOMEM, "out of memory");
 	db_end(txn); /* reading files may take long */
 	if (rc == 0)
@@ -203,20 +74,13 @@ struct apply {
 	struct apply_result *out;
 };
 
-static bool is_meta(struct db_txn *txn, struct span key, struct span value)
+static int put_stored(struct apply *a, enum stored_value name, struct span value, bool *out_changed, struct err *err)
 {
-	struct span old;
-	int rc = db_get(txn, DB_META, key, &old);
-	return rc == 0 ? span_is(old, value) : value.len == 0;
-}
-
-static int put_meta(struct apply *a, struct span key, struct span value, bool *out_changed, struct err *err)
-{
-	if (is_meta(a->txn, key, value))
-		return 0;
-	*out_changed = true;
-	a->is_changed = true;
-	return db_put(a->txn, DB_META, key, value, err);
+	bool is_changed = false;
+	int rc = stored_put(a->txn, name, value, &is_changed, err);
+	*out_changed = *out_changed || is_changed;
+	a->is_changed = a->is_changed || is_changed;
+	return rc;
 }
 
 static const struct source *main_source(const struct apply *a)
@@ -229,12 +93,12 @@ static const struct source *main_source(const struct apply *a)
 static int take_settings(struct apply *a, const struct source *s, struct err *err)
 {
 	struct buf stored;
-	buf_init(&stored, META_MAX_BYTES);
+	buf_init(&stored, STORED_MAX_BYTES);
 	int rc = settings_encode(&s->settings, &stored);
 	if (rc)
 		rc = err_set(err, rc, "out of memory");
 	else /* ttl, tls_rpt and id reach every row; the rest costs one pass over unchanged ones */
-		rc = put_meta(a, settings_key, buf_span(&stored), &a->is_all_dirty, err);
+		rc = put_stored(a, STORED_SETTINGS, buf_span(&stored), &a->is_all_dirty, err);
 	buf_deinit(&stored);
 	return rc;
 }
@@ -243,11 +107,11 @@ static int take_patterns(struct apply *a, struct err *err)
 {
 	struct buf stored;
 	bool ignored = false;
-	buf_init(&stored, META_MAX_BYTES);
+	buf_init(&stored, STORED_MAX_BYTES);
 	for (size_t i = 0; i < a->load->patterns.count; i++)
 		(void)buf_add(&stored, a->load->patterns.items[i], strlen(a->load->patterns.items[i]) + 1);
 	int rc = stored.failed ? err_set(err, ERR_NOMEM, "out of memory")
-			       : put_meta(a, patterns_key, buf_span(&stored), &ignored, err);
+			       : put_stored(a, STORED_PATTERNS, buf_span(&stored), &ignored, err);
 	buf_deinit(&stored);
 	return rc;
 }
@@ -260,7 +124,7 @@ static int take_main(struct apply *a, struct err *err)
 		rc = take_settings(a, s, err);
 	bool has_defaults = s && !s->has_refused_defaults && (s->defaults.len || !s->has_gaps);
 	if (rc == 0 && has_defaults)
-		rc = put_meta(a, defaults_key, buf_span(&s->defaults), &a->is_all_dirty, err);
+		rc = put_stored(a, STORED_DEFAULTS, buf_span(&s->defaults), &a->is_all_dirty, err);
 	if (rc == 0 && s && !s->has_include_errors)
 		rc = take_patterns(a, err);
 	return rc;
@@ -270,9 +134,9 @@ static int take_main(struct apply *a, struct err *err)
 static int load_in_force(struct apply *a, struct err *err)
 {
 	struct span value;
-	int rc = db_get(a->txn, DB_META, settings_key, &value);
+	int rc = stored_find(a->txn, STORED_SETTINGS, &value);
 	rc = rc == 0 ? settings_decode(value, &a->settings) : settings_init(&a->settings);
-	if (rc == 0 && db_get(a->txn, DB_META, defaults_key, &value) == 0)
+	if (rc == 0 && stored_find(a->txn, STORED_DEFAULTS, &value) == 0)
 		rc = buf_add_span(&a->defaults_stored, value);
 	if (rc == 0 && a->defaults_stored.len)
 		rc = spec_decode(buf_span(&a->defaults_stored), &a->defaults);
@@ -295,7 +159,7 @@ static int find_policy(struct apply *a, struct span name, struct err *err)
 	buf_reset(&a->policy_name);
 	buf_reset(&a->policy_stored);
 	a->has_policy = false;
-	int rc = merge_get_policy(a->txn, name, &file_no, &stored);
+	int rc = specs_get_policy(a->txn, name, &file_no, &stored);
 	if (rc == ERR_NOENT)
 		return rc;
 	(void)buf_add_span(&a->policy_name, name);
@@ -389,7 +253,7 @@ static int update(void *ctx, struct span domain, struct err *err)
 	uint32_t file_no;
 	bool is_changed = false;
 	problem_list_deinit(&a->problems);
-	int rc = merge_get_spec(a->txn, domain, &file_no, &stored);
+	int rc = specs_get_domain(a->txn, domain, &file_no, &stored);
 	if (rc == 0 && a->is_only_removed)
 		return 0;
 	if (rc == 0) {
@@ -476,9 +340,9 @@ int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct ap
 	*out = (struct apply_result){0};
 	struct apply a = {.load = load, .now_unix_s = now_unix_s, .out = out};
 	outcome_init(&a.outcome);
-	buf_init(&a.defaults_stored, META_MAX_BYTES);
-	buf_init(&a.spec_stored, META_MAX_BYTES);
-	buf_init(&a.policy_stored, META_MAX_BYTES);
+	buf_init(&a.defaults_stored, STORED_MAX_BYTES);
+	buf_init(&a.spec_stored, STORED_MAX_BYTES);
+	buf_init(&a.policy_stored, STORED_MAX_BYTES);
 	buf_init(&a.policy_name, DB_KEY_MAX_BYTES);
 	int rc = db_begin_write(store, &a.txn, err);
 	if (rc == 0) {

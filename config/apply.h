@@ -40,20 +40,4 @@ void apply_result_deinit(struct apply_result *r); /* accepts a zeroed one */
  * be told from a broken main file comes from the store. The same returns as load_run. */
 int apply_read(struct db *store, const char *main_path, struct load *out, struct err *err);
 
-/* apply_load_settings: the last good server settings. ERR_NOENT when there are none. settings_deinit them. */
-int apply_load_settings(struct db *store, struct settings *out, struct err *err);
-
-/* apply_check_layout: marks a new store with the layout that this version writes; refuses one of another layout with a
- * sentence (ERR_CONFLICT). Once, before anything is read. */
-int apply_check_layout(struct db *store, struct err *err);
-
-/* apply_knows_file: was the store made from that file, among others? */
-bool apply_knows_file(struct db *store, const char *path);
-
-/* apply_find_settings: their stored form (settings_table.h), valid as db_get's. 0, ERR_NOENT, ERR_IO. */
-int apply_find_settings(struct db_txn *txn, struct span *out);
-
-/* apply_add_cert_paths: the `cert` keys of domains, each once, behind what list holds. */
-int apply_add_cert_paths(struct db *store, struct text_list *list, struct err *err);
-
 #endif

@@ -2,72 +2,22 @@
 
 #include "../base/db.h"
 #include "../base/err.h"
+#include "cert_paths.h"
 #include "known.h"
 #include "load.h"
+#include "specs.h"
 #include "trouble.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-	NUMBER_BYTES = sizeof(uint32_t),
-	FILE_PREFIX_BYTES = NUMBER_BYTES + 1,
-	FILE_KEY_BYTES = FILE_PREFIX_BYTES + 255,
-	STORED_MAX_BYTES = 1 << 20,
-};
-
 static const uint32_t nobody = UINT32_MAX; /* the number of no file: the owner of orphans, during a merge */
 
-/* --- stored forms ----------------------------------------------------------------------------------------------------
- */
-
-static int get_numbered(struct db_txn *txn, enum db_table table, struct span key, uint32_t *out_file_no,
-			struct span *out_stored)
+static int put(struct merge *m, enum db_table table, struct span name, uint32_t file_no, struct span stored,
+	       struct err *err)
 {
-	struct span value;
-	int rc = db_get(txn, table, key, &value);
-	if (rc)
-		return rc;
-	if (value.len < NUMBER_BYTES)
-		return ERR_IO;
-	memcpy(out_file_no, value.p, NUMBER_BYTES);
-	*out_stored = (struct span){value.p + NUMBER_BYTES, value.len - NUMBER_BYTES};
-	return 0;
-}
-
-int merge_get_spec(struct db_txn *txn, struct span domain, uint32_t *out_file_no, struct span *out_stored)
-{
-	return get_numbered(txn, DB_SPECS, domain, out_file_no, out_stored);
-}
-
-int merge_get_policy(struct db_txn *txn, struct span name, uint32_t *out_file_no, struct span *out_stored)
-{
-	return get_numbered(txn, DB_POLICIES, name, out_file_no, out_stored);
-}
-
-static int put_numbered(struct merge *m, enum db_table table, struct span key, uint32_t file_no, struct span stored,
-			struct err *err)
-{
-	struct buf value;
-	buf_init(&value, STORED_MAX_BYTES);
-	(void)buf_add(&value, &file_no, sizeof file_no);
-	(void)buf_add_span(&value, stored);
-	int rc = value.failed ? err_set(err, value.failed, "%.*s: too much is written for it", SPAN_ARG(key))
-			      : db_put(m->txn, table, key, buf_span(&value), err);
 	m->is_changed = true;
-	buf_deinit(&value);
-	return rc;
-}
-
-/* The key of DB_FILE_OF: the file's number, big end first, so that what a file holds stands together; a letter for the
- * table; the name. */
-static struct span file_key(uint32_t no, enum db_table table, struct span name, char out[FILE_KEY_BYTES])
-{
-	for (int i = 0; i < NUMBER_BYTES; i++)
-		out[i] = (char)(no >> (24 - 8 * i));
-	out[NUMBER_BYTES] = table == DB_SPECS ? 'd' : 'p';
-	memcpy(out + FILE_PREFIX_BYTES, name.p ? name.p : "", name.len);
-	return (struct span){out, FILE_PREFIX_BYTES + name.len};
+	return specs_put(m->txn, table, name, file_no, stored, err);
 }
 
 static int mark(struct buf *names, struct span name, struct err *err)
@@ -78,61 +28,16 @@ static int mark(struct buf *names, struct span name, struct err *err)
 /* --- what a file lost
  * -------------------------------------------------------------------------------------------------- */
 
-/* Names of a file's domains or policies in their order, beside the list of those that it has now. */
-struct lost_walk {
-	struct db_cursor *cur;
-	char prefix[FILE_KEY_BYTES];
-	const struct spec_list *list;
-	size_t next; /* in list */
-	struct span key, value;
-	int rc;
-};
-
-static int lost_begin(struct lost_walk *w, struct db_txn *txn, enum db_table table, uint32_t no,
-		      const struct spec_list *list, struct err *err)
-{
-	*w = (struct lost_walk){.list = list};
-	int rc = db_cursor_open(txn, DB_FILE_OF, &w->cur, err);
-	if (rc == 0)
-		w->rc = db_seek(w->cur, file_key(no, table, (struct span){NULL, 0}, w->prefix), &w->key, &w->value);
-	return rc;
-}
-
-/* The next name that the list lacks. list NULL: every one. 0, ERR_NOENT, ERR_IO. */
-static int lost_next(struct lost_walk *w, struct span *out)
-{
-	while (w->rc == 0 && w->key.len > FILE_PREFIX_BYTES && memcmp(w->key.p, w->prefix, FILE_PREFIX_BYTES) == 0) {
-		struct span name = {w->key.p + FILE_PREFIX_BYTES, w->key.len - FILE_PREFIX_BYTES};
-		int c = 1;
-		while (w->list && w->next < w->list->count &&
-		       (c = span_compare(spec_list_get(w->list, w->next).name, name)) < 0)
-			w->next++;
-		bool is_lost = !w->list || w->next == w->list->count || c > 0;
-		if (is_lost)
-			*out = name;
-		else
-			w->rc = db_next(w->cur, &w->key, &w->value);
-		if (is_lost)
-			return 0;
-	}
-	return w->rc ? w->rc : ERR_NOENT;
-}
-
-static void lost_step(struct lost_walk *w)
-{
-	w->rc = db_next(w->cur, &w->key, &w->value);
-}
-
 static int has_lost_domain(struct merge *m, uint32_t no, const struct spec_list *list, bool *out, struct err *err)
 {
-	struct lost_walk w;
+	struct specs_lost w;
 	struct span name;
-	int rc = lost_begin(&w, m->txn, DB_SPECS, no, list, err);
+	int rc = specs_lost_begin(&w, m->txn, DB_SPECS, no, list, err);
 	if (rc)
 		return rc;
-	rc = lost_next(&w, &name);
+	rc = specs_lost_next(&w, &name);
 	*out = rc == 0;
-	db_cursor_close(w.cur);
+	specs_lost_end(&w);
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
@@ -145,29 +50,27 @@ static struct buf *orphans_of(struct merge *m, enum db_table table)
  * copied out first: a delete moves pages. */
 static int let_go(struct merge *m, enum db_table table, uint32_t no, const struct spec_list *list, struct err *err)
 {
-	struct lost_walk w;
+	struct specs_lost w;
 	struct span name, stored, rest;
 	struct buf *orphans = orphans_of(m, table);
 	size_t begin = orphans->len;
-	char key[FILE_KEY_BYTES];
 	uint32_t owner;
-	int rc = lost_begin(&w, m->txn, table, no, list, err);
-	while (rc == 0 && (rc = lost_next(&w, &name)) == 0) {
+	int rc = specs_lost_begin(&w, m->txn, table, no, list, err);
+	while (rc == 0 && (rc = specs_lost_next(&w, &name)) == 0) {
 		rc = mark(orphans, name, err);
-		lost_step(&w);
 	}
-	db_cursor_close(w.cur);
+	specs_lost_end(&w);
 	rc = rc == ERR_NOENT ? 0 : rc;
 	rest = buf_span(orphans);
 	if (begin) /* nothing may be added to a NULL, not even 0 */
 		rest = (struct span){rest.p + begin, rest.len - begin};
 	while (rc == 0 && pack_next(&rest, &name)) {
-		rc = get_numbered(m->txn, table, name, &owner, &stored);
+		rc = specs_get(m->txn, table, name, &owner, &stored);
 		if (rc)
 			return err_set(err, ERR_IO, "store: what was written for %.*s is missing", SPAN_ARG(name));
-		rc = put_numbered(m, table, name, nobody, stored, err);
+		rc = put(m, table, name, nobody, stored, err);
 		if (rc == 0)
-			rc = db_delete(m->txn, DB_FILE_OF, file_key(no, table, name, key), err);
+			rc = specs_disown(m->txn, table, no, name, err);
 	}
 	return rc;
 }
@@ -179,9 +82,12 @@ static int bury_orphans(struct merge *m, enum db_table table, struct err *err)
 	uint32_t owner;
 	int rc = 0;
 	while (rc == 0 && pack_next(&rest, &name)) {
-		if (get_numbered(m->txn, table, name, &owner, &stored) != 0 || owner != nobody)
+		if (specs_get(m->txn, table, name, &owner, &stored) != 0 || owner != nobody)
 			continue;
-		rc = db_delete(m->txn, table, name, err);
+		if (table == DB_SPECS)
+			rc = cert_paths_put(m->txn, name, stored, (struct span){NULL, 0}, err);
+		if (rc == 0)
+			rc = db_delete(m->txn, table, name, err);
 		if (rc == 0)
 			rc = mark(table == DB_SPECS ? &m->dirty : &m->policies, name, err);
 	}
@@ -316,8 +222,7 @@ static int merge_entry(struct merge *m, enum db_table table, const struct in_han
 	bool is_domain = table == DB_SPECS;
 	uint32_t owner = f->no;
 	struct span stored = {NULL, 0};
-	char key[FILE_KEY_BYTES];
-	int rc = get_numbered(m->txn, table, e->name, &owner, &stored);
+	int rc = specs_get(m->txn, table, e->name, &owner, &stored);
 	if (rc && rc != ERR_NOENT)
 		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(e->name));
 	bool is_there = rc == 0, is_orphan = is_there && owner == nobody;
@@ -327,9 +232,11 @@ static int merge_entry(struct merge *m, enum db_table table, const struct in_han
 	if (!is_orphan && (e->is_refused || (is_there && span_is(stored, news))))
 		return 0;
 	bool is_news = !is_there || is_orphan || !spec_is_same(stored, news);
-	rc = put_numbered(m, table, e->name, f->no, news, err);
+	rc = is_domain ? cert_paths_put(m->txn, e->name, stored, news, err) : 0;
+	if (rc == 0)
+		rc = put(m, table, e->name, f->no, news, err);
 	if (rc == 0 && (!is_there || is_orphan))
-		rc = db_put(m->txn, DB_FILE_OF, file_key(f->no, table, e->name, key), (struct span){"", 0}, err);
+		rc = specs_own(m->txn, table, f->no, e->name, err);
 	if (rc == 0 && is_news)
 		rc = mark(is_domain ? &m->dirty : &m->policies, e->name, err);
 	return rc;
@@ -453,8 +360,8 @@ static bool is_touched(const struct spec_list *policies, struct span value, cons
 {
 	struct spec spec;
 	struct spec_entry found;
-	if (value.len < NUMBER_BYTES ||
-	    spec_decode((struct span){value.p + NUMBER_BYTES, value.len - NUMBER_BYTES}, &spec) != 0)
+	if (value.len < SPECS_NUMBER_BYTES ||
+	    spec_decode((struct span){value.p + SPECS_NUMBER_BYTES, value.len - SPECS_NUMBER_BYTES}, &spec) != 0)
 		return true; /* let it be found damaged */
 	return spec_list_find(policies, spec_policy_name(&spec, defaults), &found);
 }

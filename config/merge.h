@@ -41,10 +41,6 @@ bool merge_has_changed_policies(const struct merge *m);
 /* merge_files: what vanished first, then what is new: a domain may move from one file to another. */
 int merge_files(struct merge *m, struct err *err);
 
-/* merge_get_spec, merge_get_policy: what is stored. 0, ERR_NOENT, ERR_IO. */
-int merge_get_spec(struct db_txn *txn, struct span domain, uint32_t *out_file_no, struct span *out_stored);
-int merge_get_policy(struct db_txn *txn, struct span name, uint32_t *out_file_no, struct span *out_stored);
-
 /* fn may write to any table but DB_SPECS; the name is the callee's during the call. */
 typedef int merge_domain_fn(void *ctx, struct span domain, struct err *err);
 int merge_each_dirty(struct merge *m, merge_domain_fn *fn, void *ctx, struct err *err);

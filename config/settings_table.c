@@ -3,6 +3,7 @@
 #include "../base/buf.h"
 #include "../base/err.h"
 #include "keys.h"
+#include "setting.h"
 #include "value.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ int settings_init(struct settings *s)
 		const struct key *k = &keys_table[i];
 		if (!(k->scopes & KEY_SERVER) || !k->def)
 			continue;
-		int rc = value_set_default(s, k);
+		int rc = setting_set_default(s, k);
 		if (rc)
 			return rc;
 	}
@@ -114,7 +115,7 @@ static int set_default_numbers(struct settings *s)
 	for (size_t i = 0; rc == 0 && i < keys_count; i++)
 		if ((keys_table[i].scopes & KEY_SERVER) && keys_table[i].def &&
 		    shape_of(keys_table[i].type) == SHAPE_NUMBER)
-			rc = value_set_default(s, &keys_table[i]);
+			rc = setting_set_default(s, &keys_table[i]);
 	return rc;
 }
 

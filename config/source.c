@@ -4,6 +4,7 @@
 #include "../base/log.h"
 #include "../base/name.h"
 #include "keys.h"
+#include "setting.h"
 #include "settings_table.h"
 #include "spec_read.h"
 #include "value.h"
@@ -94,7 +95,7 @@ static int add_setting(struct yaml *y, struct span text, struct place at, void *
 {
 	struct reading *r = ctx;
 	struct value_error e;
-	int rc = value_set(&r->out->settings, r->key, text, r->base_dir, &e);
+	int rc = setting_set(&r->out->settings, r->key, text, r->base_dir, &e);
 	if (rc == ERR_NOMEM)
 		return rc;
 	if (rc)
@@ -112,8 +113,8 @@ static int read_setting(struct yaml *y, const struct yaml_key *key, const struct
 		error_at(y, "E12", key->at, NULL, "%s is written twice", k->path);
 		return yaml_skip(y);
 	}
-	if (value_is_list(k)) {
-		value_clear_list(&r->out->settings, k);
+	if (setting_is_list(k)) {
+		setting_clear_list(&r->out->settings, k);
 		return yaml_list(y, k->path, add_setting, r);
 	}
 	if (yaml_is_null(y)) {

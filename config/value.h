@@ -11,8 +11,6 @@
 #include <stdint.h>
 
 struct buf;
-struct key;
-struct settings;
 
 /* What is wrong with a scalar: see problem.h. hint: NULL or static. */
 struct value_error {
@@ -20,6 +18,17 @@ struct value_error {
 	char text[PROBLEM_TEXT_BYTES];
 	const char *hint;
 };
+
+/* value_wrong: fills in e; ERR_PARSE. hint: NULL or static. */
+__attribute__((format(printf, 4, 5))) int value_wrong(struct value_error *e, const char *code, const char *hint,
+						      const char *fmt, ...);
+
+/* value_no_memory: ERR_NOMEM. Nothing is wrong with the value: whoever reads it must stop, or a file that is good would
+ * be taken for a bad one. */
+int value_no_memory(struct value_error *e);
+
+/* value_check_control: refuses what value_has_control finds in the value of the key that is called what. */
+int value_check_control(struct span text, const char *what, struct value_error *e);
 
 /* Something that works but was not as it should be. */
 enum value_note { VALUE_FINE, VALUE_NORMALISED, VALUE_DUPLICATE, VALUE_SINGLE_LABEL, VALUE_TOO_MANY };
@@ -44,19 +53,7 @@ int value_add_rua(struct span text, struct buf *value, struct value_error *e);
 struct name;
 int value_parse_domain(struct span text, struct name *out, struct value_error *e);
 
-/* value_set: a scalar for a server key; lists are appended to. base_dir: what relative paths are relative to. */
-int value_set(struct settings *s, const struct key *k, struct span text, const char *base_dir, struct value_error *e);
-
-/* value_clear_list: a list that is written replaces the default one. */
-void value_clear_list(struct settings *s, const struct key *k);
-
-/* value_set_default: the row's built-in default. 0 or ERR_NOMEM. */
-int value_set_default(struct settings *s, const struct key *k);
-
 /* value_has_control: NUL, CR, LF or any other control character: never wanted in a scalar (policy injection). */
 bool value_has_control(struct span text);
-
-/* value_is_list: does the key take a list? */
-bool value_is_list(const struct key *k);
 
 #endif

@@ -5,10 +5,10 @@
 #include "../../base/err.h"
 #include "../../base/file.h"
 #include "../../base/metric.h"
-#include "../../config/apply.h"
 #include "../../config/glance.h"
 #include "../../config/settings_table.h"
 #include "../../config/source.h"
+#include "../../config/stored.h"
 #include "../keeper/state_dir.h"
 #include "../keeper/workers.h"
 
@@ -105,7 +105,7 @@ static int look_at_server(struct context *c, struct err *err)
 static int take_stored_settings(struct context *c, struct err *err)
 {
 	struct settings stored;
-	int rc = apply_load_settings(c->store, &stored, err);
+	int rc = stored_load_settings(c->store, &stored, err);
 	if (rc == 0) {
 		settings_deinit(&c->settings);
 		c->settings = stored;

@@ -9,9 +9,9 @@
 #include "../../base/metric.h"
 #include "../../certs/mbed.h"
 #include "../../certs/selfca.h"
-#include "../../config/apply.h"
 #include "../../config/glance.h"
 #include "../../config/settings_table.h"
+#include "../../config/stored.h"
 #include "../keeper/dev.h"
 #include "../keeper/keeper.h"
 #include "../keeper/privileges.h"
@@ -96,10 +96,10 @@ static int fall_back(struct serve *s, struct err *err)
 	int rc = path && is_folder(s->state_dir, "store") ? db_open(&store, path, DB_STORE, false, err) : ERR_NOENT;
 	free(path);
 	/* state_dir may stand behind the mistake: another server's store is not ours to serve */
-	if (rc == 0 && !apply_knows_file(store, s->config_path))
+	if (rc == 0 && !stored_knows_file(store, s->config_path))
 		rc = ERR_NOENT;
 	if (rc == 0) {
-		rc = apply_load_settings(store, &stored, err);
+		rc = stored_load_settings(store, &stored, err);
 		if (rc == 0) {
 			settings_deinit(&s->settings);
 			s->settings = stored;
@@ -150,7 +150,7 @@ static int open_stores(struct serve *s, struct err *err)
 	char *path = file_join(s->state_dir, "metrics");
 	int rc = path ? open_env(s, "store", DB_STORE, &s->store, err) : err_set(err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
-		rc = apply_check_layout(s->store, err);
+		rc = stored_check_layout(s->store, err);
 	if (rc == 0)
 		rc = open_env(s, "keyring", DB_KEYRING, &s->keyring, err);
 	if (rc == 0)

@@ -8,9 +8,11 @@
 #include "../../base/metric.h"
 #include "../../certs/import.h"
 #include "../../config/apply.h"
+#include "../../config/cert_paths.h"
 #include "../../config/glance.h"
 #include "../../config/keys.h"
 #include "../../config/settings_table.h"
+#include "../../config/stored.h"
 #include "dev.h"
 #include "watch.h"
 
@@ -87,7 +89,7 @@ static int take_settings(struct reload *r, struct err *err)
 	struct settings settings;
 	struct text_list old = r->cert_paths;
 	r->cert_paths = (struct text_list){0};
-	int rc = apply_load_settings(r->store, &settings, err);
+	int rc = stored_load_settings(r->store, &settings, err);
 	for (size_t i = 0; rc == 0 && i < settings.cert_paths.count; i++)
 		rc = text_list_add(&r->cert_paths, span_of(settings.cert_paths.items[i]));
 	if (rc == 0 && r->has_start)
@@ -99,7 +101,7 @@ static int take_settings(struct reload *r, struct err *err)
 		settings_deinit(&settings);
 	}
 	if (rc == 0 || rc == ERR_NOENT)
-		rc = apply_add_cert_paths(r->store, &r->cert_paths, err);
+		rc = cert_paths_add(r->store, &r->cert_paths, err);
 	r->is_cert_pass_due = r->is_cert_pass_due || !text_list_is_same(&old, &r->cert_paths);
 	r->has_cert_paths = rc == 0;
 	text_list_deinit(&old);

@@ -6,8 +6,8 @@
 #include "../../base/metric.h"
 #include "../../certs/mbed.h"
 #include "../../certs/pairs.h"
-#include "../../config/apply.h"
 #include "../../config/domains.h"
+#include "../../config/stored.h"
 #include "pair_cache.h"
 
 #include <stdlib.h>
@@ -77,7 +77,7 @@ enum view_result view_find_body(struct view *v, struct span host, struct span *o
 
 enum view_result view_find_settings(struct view *v, struct span *out)
 {
-	int rc = apply_find_settings(v->store_txn, out);
+	int rc = stored_find(v->store_txn, STORED_SETTINGS, out);
 	return rc == 0 ? VIEW_FOUND : rc == ERR_NOENT ? VIEW_NO_DOMAIN : failed();
 }
 

@@ -20,6 +20,7 @@
 #include "../../config/merge.h"
 #include "../../config/rows.h"
 #include "../../config/spec.h"
+#include "../../config/specs.h"
 #include "../../config/trouble.h"
 #include "../unit/store_dir.h"
 #include "fuzz.h"
@@ -313,11 +314,11 @@ static int on_spec(void *ctx, struct span domain, struct err *err)
 	struct span stored;
 	struct spec spec;
 	(void)err;
-	if (merge_get_spec(m->txn, domain, &file_no, &stored) == 0 && spec_decode(stored, &spec) == 0) {
+	if (specs_get_domain(m->txn, domain, &file_no, &stored) == 0 && spec_decode(stored, &spec) == 0) {
 		look_at(spec.policy);
 		look_at(spec.mx);
 		(void)pack_count(spec.mx);
-		(void)merge_get_policy(m->txn, spec_policy_name(&spec, NULL), &file_no, &stored);
+		(void)specs_get_policy(m->txn, spec_policy_name(&spec, NULL), &file_no, &stored);
 		look_at((struct span){known_path(m->known, file_no), 1});
 	}
 	return 0;

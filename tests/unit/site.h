@@ -7,10 +7,13 @@
 #include "../../base/err.h"
 #include "../../config/apply.h"
 #include "../../config/bodies.h"
+#include "../../config/cert_paths.h"
 #include "../../config/domains.h"
 #include "../../config/known.h"
 #include "../../config/merge.h"
 #include "../../config/rows.h"
+#include "../../config/specs.h"
+#include "../../config/stored.h"
 #include "../../config/whole.h"
 #include "store_dir.h"
 #include "unit.h"
@@ -180,6 +183,27 @@ static inline void site_check_owners(struct db_txn *txn, enum db_table table)
 	known_deinit(&known);
 }
 
+/* Each domain whose spec has a path is in their table with it, and no other one is. */
+static inline void site_check_cert_paths(struct db_txn *txn)
+{
+	struct db_cursor *cur;
+	struct span domain, value, path;
+	size_t count = 0;
+	assert_int_equal(db_cursor_open(txn, DB_SPECS, &cur, NULL), 0);
+	for (int rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0;
+	     rc = db_next(cur, &domain, &value)) {
+		struct spec spec;
+		assert_int_equal(spec_decode((struct span){value.p + 4, value.len - 4}, &spec), 0);
+		if (!spec_has(&spec, SPEC_CERT))
+			continue;
+		count++;
+		assert_int_equal(db_get(txn, DB_CERT_PATHS, domain, &path), 0);
+		assert_true(span_is(path, spec.cert));
+	}
+	db_cursor_close(cur);
+	assert_int_equal(db_count(txn, DB_CERT_PATHS), count);
+}
+
 static inline void site_check_store(struct site *s)
 {
 	struct db_txn *txn = site_begin(s);
@@ -188,6 +212,7 @@ static inline void site_check_store(struct site *s)
 	assert_int_equal(db_count(txn, DB_SPECS) + db_count(txn, DB_POLICIES), db_count(txn, DB_FILE_OF));
 	site_check_owners(txn, DB_SPECS);
 	site_check_owners(txn, DB_POLICIES);
+	site_check_cert_paths(txn);
 	db_end(txn);
 }
 

@@ -408,7 +408,7 @@ static void test_apply_mistake_among_the_server_keys_keeps_those_in_force(void *
 	assert_int_equal(r.row.ttl_s, 77);
 	expect_served(__LINE__, "a.example", BODY_TESTING, NULL); /* tenants are not held up by it */
 	struct settings settings;
-	assert_int_equal(apply_load_settings(s.dir.store, &settings, NULL), 0);
+	assert_int_equal(stored_load_settings(s.dir.store, &settings, NULL), 0);
 	assert_int_equal(settings.dns_ttl_s, 77);
 	settings_deinit(&settings);
 }
@@ -1069,20 +1069,20 @@ static void test_apply_settings_and_cert_paths_can_be_asked_for(void **state)
 	struct settings settings;
 	struct text_list list = {0};
 	struct err err = {0};
-	assert_int_equal(apply_load_settings(s.dir.store, &settings, &err), ERR_NOENT);
+	assert_int_equal(stored_load_settings(s.dir.store, &settings, &err), ERR_NOENT);
 	settings_deinit(&settings);
 	site_apply_main(&s, "certs: {paths: [certs]}\ndomains:\n"
 			    "  a.example: {mode: none, max_age: 1, mx: m.example, cert: /srv/x}\n"
 			    "  b.example: {mode: none, max_age: 1, mx: m.example, cert: tenants/b}\n"
 			    "  c.example: {mode: none, max_age: 1, mx: m.example, cert: /srv/x}\n"
 			    "  d.example: {mode: none, max_age: 1, mx: m.example, cert: /srv/a}\n");
-	assert_int_equal(apply_load_settings(s.dir.store, &settings, NULL), 0);
+	assert_int_equal(stored_load_settings(s.dir.store, &settings, NULL), 0);
 	assert_int_equal(settings.cert_paths.count, 1);
 	char path[256];
 	assert_string_equal(settings.cert_paths.items[0], site_path(&s, "certs", path));
 	settings_deinit(&settings);
 	assert_int_equal(text_list_add(&list, SPAN_LIT("/srv/a")), 0);
-	assert_int_equal(apply_add_cert_paths(s.dir.store, &list, NULL), 0);
+	assert_int_equal(cert_paths_add(s.dir.store, &list, NULL), 0);
 	assert_int_equal(list.count, 3); /* each once */
 	assert_string_equal(list.items[0], "/srv/a");
 	bool has_x = false, has_b = false;
@@ -1092,6 +1092,58 @@ static void test_apply_settings_and_cert_paths_can_be_asked_for(void **state)
 	}
 	assert_true(has_x && has_b);
 	text_list_deinit(&list);
+}
+
+static void test_cert_paths_follow_what_is_written(void **state)
+{
+	(void)state;
+#define NONE_WITH(cert) "{mode: none, max_age: 1, mx: m.example" cert "}\n"
+	static const struct {
+		int line;
+		const char *yaml;
+		size_t count;
+	} cases[] = {
+		/* site_apply compares the table with the specs */
+		{__LINE__, "  a.example: " NONE_WITH(", cert: /srv/a"), 1},
+		{__LINE__, "  a.example: " NONE_WITH(", cert: /srv/b") "  b.example: " NONE_WITH(", cert: /srv/b"), 2},
+		{__LINE__, "  a.example: " NONE_WITH("") "  b.example: " NONE_WITH(", cert: /srv/b"), 1},
+		{__LINE__, "  a.example: " NONE_WITH("") "  b.example: {mode: nonsense, cert: /srv/c}\n", 1},
+		{__LINE__, "  a.example: " NONE_WITH(""), 0},
+		{__LINE__, "  a.example: " NONE_WITH("") "  b.example: " NONE_WITH(", cert: /srv/b"), 1},
+		{__LINE__, "  b.example: " NONE_WITH(""), 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char yaml[512];
+		(void)snprintf(yaml, sizeof yaml, "domains:\n%s", cases[i].yaml);
+		site_apply_main(&s, yaml);
+		if (site_count(&s, DB_CERT_PATHS) != cases[i].count)
+			fail_msg("line %d: %zu paths", cases[i].line, site_count(&s, DB_CERT_PATHS));
+	}
+#undef NONE_WITH
+}
+
+static void test_stored_layout_without_cert_paths_is_brought_up(void **state)
+{
+	(void)state;
+	const uint32_t before = 1, unknown = 99;
+	const struct span layout = SPAN_LIT("layout");
+	struct db_txn *txn;
+	struct err err = {0};
+	assert_int_equal(stored_check_layout(s.dir.store, NULL), 0);
+	site_apply_main(&s, "domains:\n  a.example: {mode: none, max_age: 1, mx: m.example, cert: /srv/x}\n"
+			    "  b.example: {mode: none, max_age: 1, mx: m.example}\n");
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(db_delete(txn, DB_CERT_PATHS, SPAN_LIT("a.example"), NULL), 0);
+	assert_int_equal(db_put(txn, DB_META, layout, (struct span){(const char *)&before, sizeof before}, NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+	assert_int_equal(stored_check_layout(s.dir.store, NULL), 0);
+	assert_int_equal(stored_check_layout(s.dir.store, NULL), 0);
+	site_check_store(&s);
+	assert_int_equal(site_count(&s, DB_CERT_PATHS), 1);
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(db_put(txn, DB_META, layout, (struct span){(const char *)&unknown, sizeof unknown}, NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+	assert_int_equal(stored_check_layout(s.dir.store, &err), ERR_CONFLICT);
 }
 
 static void test_apply_warns_once_about_a_change_that_is_risky(void **state)
@@ -1309,6 +1361,8 @@ int main(void)
 		TEST(test_apply_file_that_was_renamed_over_is_taken_at_once),
 		TEST(test_apply_main_file_that_is_still_written_loses_no_include),
 		TEST(test_apply_settings_and_cert_paths_can_be_asked_for),
+		TEST(test_cert_paths_follow_what_is_written),
+		TEST(test_stored_layout_without_cert_paths_is_brought_up),
 		TEST(test_apply_warns_once_about_a_change_that_is_risky),
 		TEST(test_apply_any_order_of_events_ends_in_what_the_files_say),
 	};

@@ -1,5 +1,6 @@
 #include "../../base/buf.h"
 #include "../../config/keys.h"
+#include "../../config/setting.h"
 #include "../../config/settings_table.h"
 #include "../../config/value.h"
 #include "guard.h"
@@ -196,7 +197,7 @@ static void test_keys_limits_have_bounds(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct value_error e;
 		const struct key *k = keys_find(span_of(cases[i].path), KEY_SERVER);
-		if (!k || (value_set(&s, k, span_of(cases[i].text), "/", &e) == 0) != cases[i].is_good)
+		if (!k || (setting_set(&s, k, span_of(cases[i].text), "/", &e) == 0) != cases[i].is_good)
 			fail_msg("line %d", cases[i].line);
 	}
 	settings_deinit(&s);

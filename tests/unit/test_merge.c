@@ -186,17 +186,17 @@ static void test_merge_specs_remember_their_file(void **state)
 	site_apply_main(&s, "policies: {p: {mode: none, max_age: 7}}\ndomains: {a.example: p}\ninclude: [b.yaml]\n");
 	txn = site_begin(&s);
 	assert_int_equal(known_load(txn, &k, NULL), 0);
-	assert_int_equal(merge_get_spec(txn, SPAN_LIT("b.example"), &no, &stored), 0);
+	assert_int_equal(specs_get_domain(txn, SPAN_LIT("b.example"), &no, &stored), 0);
 	assert_string_equal(known_path(&k, no), site_path(&s, "b.yaml", path));
 	assert_int_equal(spec_decode(stored, &spec), 0);
 	assert_int_equal(spec.line, 5);
 	assert_int_equal(spec.column, 3);
-	assert_int_equal(merge_get_policy(txn, SPAN_LIT("p"), &no, &stored), 0);
+	assert_int_equal(specs_get_policy(txn, SPAN_LIT("p"), &no, &stored), 0);
 	assert_string_equal(known_path(&k, no), s.main_path);
 	assert_int_equal(spec_decode(stored, &spec), 0);
 	assert_int_equal(spec.max_age_s, 7);
-	assert_int_equal(merge_get_spec(txn, SPAN_LIT("c.example"), &no, &stored), ERR_NOENT);
-	assert_int_equal(merge_get_policy(txn, SPAN_LIT("a.example"), &no, &stored), ERR_NOENT);
+	assert_int_equal(specs_get_domain(txn, SPAN_LIT("c.example"), &no, &stored), ERR_NOENT);
+	assert_int_equal(specs_get_policy(txn, SPAN_LIT("a.example"), &no, &stored), ERR_NOENT);
 	known_deinit(&k);
 	db_end(txn);
 }
@@ -211,7 +211,7 @@ static void test_merge_moved_line_is_remembered_and_changes_nothing(void **state
 	site_apply_main(&s, "\n\n\ndomains:\n  a.example: " DOMAIN);
 	assert_int_equal(s.result.changed_count, 0);
 	txn = site_begin(&s);
-	assert_int_equal(merge_get_spec(txn, SPAN_LIT("a.example"), &no, &stored), 0);
+	assert_int_equal(specs_get_domain(txn, SPAN_LIT("a.example"), &no, &stored), 0);
 	assert_int_equal(spec_decode(stored, &spec), 0);
 	assert_int_equal(spec.line, 5);
 	db_end(txn);

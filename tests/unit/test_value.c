@@ -2,6 +2,7 @@
 #include "../../base/err.h"
 #include "../../base/name.h"
 #include "../../config/keys.h"
+#include "../../config/setting.h"
 #include "../../config/settings_table.h"
 #include "../../config/spec.h"
 #include "../../config/value.h"
@@ -463,7 +464,7 @@ static void test_value_server_keys_take_what_their_type_allows(void **state)
 		struct value_error e = {{0}, {0}, NULL};
 		const struct key *k = keys_find(span_of(cases[i].path), KEY_SERVER);
 		assert_non_null(k);
-		int rc = value_set(&s, k, guarded(cases[i].text), "/etc/x", &e);
+		int rc = setting_set(&s, k, guarded(cases[i].text), "/etc/x", &e);
 		expect(cases[i].line, rc, cases[i].code, NULL, &e);
 	}
 	assert_string_equal(s.state_dir, "/srv/x");
@@ -473,9 +474,9 @@ static void test_value_server_keys_take_what_their_type_allows(void **state)
 	assert_int_equal(s.dns_ttl_s, 2147483647);
 	assert_string_equal(s.dns_addresses.items[1], "2001:db8::1");
 	assert_int_equal(s.listen.count, 3); /* behind the defaults: lists are appended to … */
-	value_clear_list(&s, keys_find(SPAN_LIT("listen"), KEY_SERVER));
+	setting_clear_list(&s, keys_find(SPAN_LIT("listen"), KEY_SERVER));
 	assert_int_equal(s.listen.count, 0); /* … once they were cleared */
-	value_clear_list(&s, keys_find(SPAN_LIT("dns.tls_rpt"), KEY_SERVER));
+	setting_clear_list(&s, keys_find(SPAN_LIT("dns.tls_rpt"), KEY_SERVER));
 	assert_null(s.dns_tls_rpt);
 	settings_deinit(&s);
 	guard_free_all();
