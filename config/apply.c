@@ -49,6 +49,32 @@ int apply_read(struct db *store, const char *main_path, struct load *out, struct
 	return rc;
 }
 
+int apply_read_changed(struct db *store, const char *main_path, const struct text_list *changed, struct load *out,
+		       bool *out_is_enough, struct err *err)
+{
+	struct known known = {0};
+	struct text_list patterns = {0}, paths = {0};
+	struct db_txn *txn;
+	*out = (struct load){0};
+	*out_is_enough = false;
+	int rc = db_begin_read(store, &txn, err);
+	if (rc)
+		return rc;
+	rc = text_list_add(&paths, span_of(main_path));
+	for (size_t i = 0; rc == 0 && i < changed->count; i++)
+		rc = text_list_add(&paths, span_of(changed->items[i]));
+	if (rc == 0)
+		rc = stored_add_patterns(txn, &patterns);
+	rc = rc ? err_set(err, rc, "out of memory") : known_load_some(txn, &paths, &known, err);
+	if (rc == 0)
+		rc = load_changed(out, main_path, is_known, &known, &patterns, changed, out_is_enough, err);
+	db_end(txn);
+	text_list_deinit(&paths);
+	text_list_deinit(&patterns);
+	known_deinit(&known);
+	return rc;
+}
+
 /* --- one run
  * ------------------------------------------------------------------------------------------------------------ */
 
@@ -309,7 +335,8 @@ static int store_files(struct apply *a, struct err *err)
 
 static int run(struct apply *a, struct err *err)
 {
-	int rc = known_load(a->txn, &a->known, err);
+	int rc = a->load->is_part ? known_load_some(a->txn, &a->load->looked_at, &a->known, err)
+				  : known_load(a->txn, &a->known, err);
 	if (rc == 0)
 		rc = merge_begin(&a->merge, a->txn, &a->known, a->load, clock_file_ns(), err);
 	if (rc == 0)
@@ -320,6 +347,8 @@ static int run(struct apply *a, struct err *err)
 		rc = merge_files(&a->merge, err);
 	if (rc == 0)
 		rc = store_files(a, err);
+	for (size_t i = 0; i < a->known.count; i++)
+		a->out->is_unfinished = a->out->is_unfinished || a->known.files[i].is_unfinished;
 	a->has_troubles = rc == 0 && db_count(a->txn, DB_PROBLEMS) > 0;
 	if (rc == 0)
 		rc = update_dirty(a, err);

@@ -17,6 +17,7 @@ struct db_txn;
 struct err;
 
 struct apply_result {
+	bool is_unfinished;        /* some file is to be looked at again, whether it changes or not */
 	bool is_committed;         /* false: nothing differed, nothing was written */
 	size_t domain_count;       /* rows now, withdrawn ones included */
 	size_t changed_count;      /* rows that were written */
@@ -33,6 +34,11 @@ struct apply_result {
  * out        apply_result_deinit it whatever is returned
  * returns    0; ERR_IO, ERR_NOMEM: nothing was changed */
 int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct apply_result *out, struct err *err);
+
+/* apply_read_changed: the same for changes that are known by name, after a run that was plain (load.h) and left nothing
+ * unfinished. Returns, changed and out_is_enough as load_changed's. */
+int apply_read_changed(struct db *store, const char *main_path, const struct text_list *changed, struct load *out,
+		       bool *out_is_enough, struct err *err);
 
 void apply_result_deinit(struct apply_result *r); /* accepts a zeroed one */
 

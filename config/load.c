@@ -88,6 +88,7 @@ static int add_file(struct walk *w, const char *path, bool is_main, struct err *
 	if (id_rc == ERR_NOENT)
 		return err_set(err, ERR_NOENT, "%s", why.text);
 	struct load_file *f = grow(w->out);
+	w->out->is_plain = w->out->is_plain && !is_link;
 	if (is_link && add_target_folder(w->out, path) != 0)
 		f = NULL;
 	if (!f || !(f->path = strdup(path)))
@@ -163,6 +164,7 @@ static int follow(struct walk *w, const char *pattern, const struct include *at,
 {
 	char text[PROBLEM_TEXT_BYTES];
 	struct span dir = fixed_folder(pattern);
+	w->out->is_plain = w->out->is_plain && span_is(dir, folder_of(pattern));
 	int rc = add_folder(w->out, dir);
 	if (rc == 0)
 		rc = text_list_add(&w->out->patterns, span_of(pattern));
@@ -270,6 +272,7 @@ static int drop_doubles(struct load *l)
 		else
 			l->files[kept++] = l->files[i];
 	}
+	l->is_plain = l->is_plain && kept == l->count;
 	l->count = kept;
 	free(order);
 	free(is_double);
@@ -279,7 +282,7 @@ static int drop_doubles(struct load *l)
 int load_run(struct load *out, const char *path, load_is_known_fn *is_known, void *ctx,
 	     const struct text_list *old_patterns, struct err *err)
 {
-	*out = (struct load){0};
+	*out = (struct load){.is_plain = true};
 	struct walk w = {out, is_known, ctx, old_patterns};
 	int rc = add_folder(out, folder_of(path));
 	if (rc)
@@ -290,7 +293,95 @@ int load_run(struct load *out, const char *path, load_is_known_fn *is_known, voi
 	rc = follow_all(&w, main_rc ? NULL : err);
 	if (rc == 0 && out->count && drop_doubles(out) != 0)
 		rc = err_set(err, ERR_NOMEM, "out of memory");
-	return rc ? rc : main_rc;
+	rc = rc ? rc : main_rc;
+	out->is_plain = out->is_plain && rc == 0 && out->lost.count == 0;
+	return rc;
+}
+
+/* --- what changed ---------------------------------------------------------------------------------------------- */
+
+/* Does it stand above files that are included? */
+static bool is_folder_of_any(const struct text_list *patterns, const char *path)
+{
+	size_t len = strlen(path);
+	for (size_t i = 0; i < patterns->count; i++)
+		if (strncmp(patterns->items[i], path, len) == 0 && patterns->items[i][len] == '/')
+			return true;
+	return false;
+}
+
+static const char *find_pattern(const struct text_list *patterns, const char *path)
+{
+	for (size_t i = 0; i < patterns->count; i++)
+		if (fnmatch(patterns->items[i], path, FNM_PATHNAME | FNM_PERIOD) == 0)
+			return patterns->items[i];
+	return NULL;
+}
+
+/* A link's file, or one of two names, may be another file's double: only a look at all of them tells. */
+static bool is_plain_file(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_nlink == 1;
+}
+
+/* Is what became of path told by path alone? */
+static bool is_told(const struct text_list *patterns, const char *path)
+{
+	struct stat st;
+	if (strlen(path) > DB_KEY_MAX_BYTES)
+		return false;
+	if (lstat(path, &st) == 0)
+		return is_plain_file(&st);
+	const char *pattern = find_pattern(patterns, path);
+	bool is_lost = pattern && !strpbrk(pattern, "*?["); /* see follow: not to be taken for deleted */
+	return errno == ENOENT && !is_lost && !is_folder_of_any(patterns, path);
+}
+
+static bool has_text(const struct text_list *l, const char *text)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (strcmp(l->items[i], text) == 0)
+			return true;
+	return false;
+}
+
+static int take_changed(struct walk *w, const char *pattern, const char *path, struct err *err)
+{
+	if (fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) != 0 || has_text(&w->out->looked_at, path))
+		return 0;
+	if (text_list_add(&w->out->looked_at, span_of(path)) != 0)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	int rc = add_file(w, path, false, err);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+static int take_unchanged_main(struct walk *w, const char *path, bool *out_is_unchanged, struct err *err)
+{
+	int rc = add_file(w, path, true, err);
+	*out_is_unchanged = rc == 0 && !w->out->files[0].is_read;
+	if (rc == 0 && text_list_add(&w->out->looked_at, span_of(path)) != 0)
+		rc = ERR_NOMEM;
+	return rc == ERR_NOMEM ? err_set(err, rc, "out of memory") : 0;
+}
+
+int load_changed(struct load *out, const char *path, load_is_known_fn *is_known, void *ctx,
+		 const struct text_list *patterns, const struct text_list *changed, bool *out_is_enough,
+		 struct err *err)
+{
+	*out = (struct load){.is_plain = true, .is_part = true};
+	struct walk w = {out, is_known, ctx, patterns};
+	*out_is_enough = false;
+	for (size_t i = 0; i < changed->count; i++)
+		if (changed->count > LOAD_CHANGED_MAX_COUNT || strcmp(changed->items[i], path) == 0 ||
+		    !is_told(patterns, changed->items[i]))
+			return 0;
+	int rc = take_unchanged_main(&w, path, out_is_enough, err);
+	/* in load_run's order: of two files with the same domain the first one counts */
+	for (size_t p = 0; rc == 0 && *out_is_enough && p < patterns->count; p++)
+		for (size_t i = 0; rc == 0 && i < changed->count; i++)
+			rc = take_changed(&w, patterns->items[p], changed->items[i], err);
+	*out_is_enough = *out_is_enough && out->is_plain; /* no link came in between */
+	return rc;
 }
 
 void load_deinit(struct load *l)
@@ -301,6 +392,7 @@ void load_deinit(struct load *l)
 	text_list_deinit(&l->lost);
 	text_list_deinit(&l->folders);
 	text_list_deinit(&l->patterns);
+	text_list_deinit(&l->looked_at);
 	*l = (struct load){0};
 }
 

@@ -27,6 +27,11 @@ struct load {
 	/* Folders to watch for new and changed files; one may be there more than once. */
 	struct text_list folders;
 	struct text_list patterns; /* all include patterns in force, absolute */
+	/* Nothing but plain files, each with one name, found by patterns of their folder's entries: from here on
+	 * load_changed can tell what a change means by the names of the entries that changed. */
+	bool is_plain;
+	bool is_part;               /* made by load_changed */
+	struct text_list looked_at; /* then: the files that it is about, the main file included, there or not */
 };
 
 /* Is this very version of the file known already, in good order? Then it is not read again. */
@@ -40,6 +45,18 @@ typedef bool load_is_known_fn(void *ctx, const char *path, const struct file_id 
  * too long) */
 int load_run(struct load *out, const char *path, load_is_known_fn *is_known, void *ctx,
 	     const struct text_list *old_patterns, struct err *err);
+
+enum { LOAD_CHANGED_MAX_COUNT = 256 }; /* of entries; with more at a time, looking at everything is not much dearer */
+
+/* load_changed: load_run for the files of a folder that changed since one that was plain, and the main file, which did
+ * not.
+ * patterns        those in force
+ * changed         paths of entries of load_run's folders, or of the folders
+ * out_is_enough   false: only load_run can tell what is there now
+ * returns         0, ERR_NOMEM; load_deinit it whatever is returned */
+int load_changed(struct load *out, const char *path, load_is_known_fn *is_known, void *ctx,
+		 const struct text_list *patterns, const struct text_list *changed, bool *out_is_enough,
+		 struct err *err);
 
 void load_deinit(struct load *l); /* accepts a zeroed one */
 

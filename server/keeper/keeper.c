@@ -18,10 +18,10 @@ static void on_retry(uv_timer_t *timer)
 	reload_all(timer->data, RELOAD_DUE);
 }
 
-static void reload_config_now(struct keeper *k)
+static void reload_config_now(struct keeper *k, enum reload_scope scope)
 {
 	uint64_t retry_ms = 0;
-	if (reload_config(&k->reload, &retry_ms) != 0)
+	if (reload_config(&k->reload, scope, &retry_ms) != 0)
 		retry_ms = SWEEP_MS / 12; /* a full disk, say: come again soon, whatever happens to the files */
 	if (retry_ms && !k->is_stopping)
 		(void)uv_timer_start(&k->retry_timer, on_retry, retry_ms, 0);
@@ -37,7 +37,7 @@ static void reload_certs_now(struct keeper *k, enum reload_scope scope)
 /* Configuration first: it says where certificates are. */
 static void reload_all(struct keeper *k, enum reload_scope scope)
 {
-	reload_config_now(k);
+	reload_config_now(k, scope);
 	reload_certs_now(k, scope);
 }
 
@@ -47,7 +47,7 @@ static void on_change(void *ctx, unsigned changed)
 	if (k->is_stopping)
 		return;
 	if (changed >> WATCH_CONFIG & 1)
-		reload_config_now(k);
+		reload_config_now(k, RELOAD_CHANGED);
 	if (changed >> WATCH_CERTS & 1 || k->reload.is_cert_pass_due)
 		reload_certs_now(k, RELOAD_CHANGED);
 	else

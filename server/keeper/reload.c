@@ -22,8 +22,9 @@
 #include <string.h>
 
 enum {
-	TOLD_MAX = 20,  /* lines of a kind per reload: `check` and `status` tell all */
-	PASS_PART = 50, /* 2 s for 100,000 pairs without change: every 100 s */
+	FILES_MANY = 1000, /* whose list is worth giving back to the system */
+	TOLD_MAX = 20,     /* lines of a kind per reload: `check` and `status` tell all */
+	PASS_PART = 50,    /* 2 s for 100,000 pairs without change: every 100 s */
 };
 
 static void tell_problem(const struct problem *p, enum log_level level, const char *event)
@@ -56,7 +57,7 @@ static int watch_config(struct reload *r, const struct text_list *folders)
 	int rc = 0;
 	watch_begin_set(r->watch, WATCH_CONFIG);
 	for (size_t i = 0; rc == 0 && i < folders->count; i++)
-		rc = watch_add(r->watch, WATCH_CONFIG, folders->items[i], folders->items[i]);
+		rc = watch_add(r->watch, WATCH_CONFIG, folders->items[i], NULL);
 	return rc ? rc : watch_end_set(r->watch, WATCH_CONFIG);
 }
 
@@ -118,7 +119,7 @@ static void note_missing_main(struct reload *r, int load_rc)
 	r->is_main_missing = is_missing;
 }
 
-static void tell_result(struct reload *r, const struct apply_result *result, uint64_t took_ms)
+static void tell_result(struct reload *r, const struct apply_result *result, size_t file_count, uint64_t took_ms)
 {
 	r->domain_count = result->domain_count;
 	r->error_count = result->error_count + r->is_main_missing;
@@ -130,8 +131,9 @@ static void tell_result(struct reload *r, const struct apply_result *result, uin
 	if (!result->is_committed)
 		return;
 	metric_add(M_RELOADS, 1);
-	log_info("reload.done", "domains=%zu changed=%zu withdrawn=%zu errors=%zu took_ms=%" PRIu64,
-		 result->domain_count, result->changed_count, result->withdrawn_count, r->error_count, took_ms);
+	log_info("reload.done", "domains=%zu changed=%zu withdrawn=%zu errors=%zu files=%zu took_ms=%" PRIu64,
+		 result->domain_count, result->changed_count, result->withdrawn_count, r->error_count, file_count,
+		 took_ms);
 }
 
 /* So that the next start needs not parse a large file first. Where it fails, that one takes a second longer. */
@@ -142,30 +144,75 @@ static void note_settings(const struct reload *r, const struct load *load)
 		(void)glance_note(r->main_path, &f->id, r->state_dir, &f->source.settings, NULL);
 }
 
-int reload_config(struct reload *r, uint64_t *out_retry_ms)
+/* The changes of the configuration by name. ERR_RANGE: there is no telling. */
+static int list_changes(struct reload *r, struct text_list *out, struct err *err)
+{
+	struct watch_changes changes;
+	watch_take_changes(r->watch, WATCH_CONFIG, &changes);
+	bool is_usable = !changes.is_all && changes.count <= LOAD_CHANGED_MAX_COUNT;
+	int rc = is_usable ? 0 : ERR_RANGE;
+	const char *at = changes.paths.p;
+	for (size_t i = 0; rc == 0 && i < changes.count; i++, at += strlen(at) + 1)
+		rc = text_list_add(out, span_of(at));
+	watch_changes_deinit(&changes);
+	return rc ? err_set(err, rc, "out of memory") : 0;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int read_changed(struct reload *r, struct load *load, bool *out_is_enough, struct err *err)
+{
+	struct text_list changed = {0};
+	int rc = list_changes(r, &changed, err);
+	if (changed.count) /* in the order in which glob(3) finds them */
+		qsort(changed.items, changed.count, sizeof *changed.items, compare_texts);
+	if (rc == 0)
+		rc = apply_read_changed(r->store, r->main_path, &changed, load, out_is_enough, err);
+	if (rc || !*out_is_enough)
+		load_deinit(load);
+	text_list_deinit(&changed);
+	return rc == ERR_RANGE ? 0 : rc;
+}
+
+static int read_config(struct reload *r, enum reload_scope scope, struct load *load, struct err *err)
+{
+	bool is_enough = false;
+	*load = (struct load){0};
+	int rc = scope == RELOAD_CHANGED && r->is_config_plain && r->watch ? read_changed(r, load, &is_enough, err) : 0;
+	if (rc || is_enough)
+		return rc;
+	rc = apply_read(r->store, r->main_path, load, err);
+	if (rc == 0 || rc == ERR_NOENT)
+		note_missing_main(r, rc);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+int reload_config(struct reload *r, enum reload_scope scope, uint64_t *out_retry_ms)
 {
 	struct load load;
 	struct apply_result result = {0};
 	struct err err = {0};
 	uint64_t begin_ms = clock_mono_ms();
 	*out_retry_ms = 0;
-	int rc = apply_read(r->store, r->main_path, &load, &err);
-	if (rc == 0 || rc == ERR_NOENT) {
-		note_missing_main(r, rc);
+	int rc = read_config(r, scope, &load, &err);
+	if (rc == 0)
 		rc = apply_run(r->store, &load, clock_unix_s(), &result, &err);
-	}
 	if (rc == 0) {
-		tell_result(r, &result, clock_mono_ms() - begin_ms);
+		tell_result(r, &result, load.count, clock_mono_ms() - begin_ms);
 		*out_retry_ms = result.retry_ms;
 		note_settings(r, &load);
 	}
 	if (rc == 0 && (result.is_committed || !r->has_cert_paths))
 		rc = take_settings(r, &err);
-	if (rc == 0 && watch_config(r, &load.folders) != 0)
+	if (rc == 0 && !load.is_part && watch_config(r, &load.folders) != 0)
 		rc = err_set(&err, ERR_NOMEM, "out of memory");
 	if (rc == 0 && r->dev_ca)
 		rc = dev_issue(r->dev_ca, r->store, r->keyring, clock_unix_s(), &err);
-	bool was_busy = result.is_committed || rc;
+	r->is_config_plain = rc == 0 && load.is_plain && !result.is_unfinished && result.retry_ms == 0;
+	bool was_busy = result.is_committed || rc || load.count > FILES_MANY;
 	load_deinit(&load);
 	apply_result_deinit(&result);
 	if (was_busy) { /* reading 10^6 domains takes 200 MB for a moment, and writing them 300 */

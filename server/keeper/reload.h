@@ -29,19 +29,22 @@ struct reload {
 	uint64_t told_restart; /* bit per row of keys_table: said to want a restart */
 	size_t domain_count, error_count;
 	bool is_main_missing;     /* said already */
+	bool is_config_plain;     /* a change of a file can be looked at by itself (apply_read_changed) */
 	struct problem_list told; /* certificate problems of the last pass, sorted */
+};
+
+enum reload_scope {
+	RELOAD_ALL,
+	RELOAD_DUE, /* certificates: all, unless that was done lately: it shall take no more than a fiftieth of the time
+		     */
+	RELOAD_CHANGED, /* what watch_fn was called for; all where that is not known */
 };
 
 /* reload_config: reads what changed, commits, logs. *out_retry_ms: not 0: come again. Returns 0 or ERR_ (logged; what
  * was served before is served). */
-int reload_config(struct reload *r, uint64_t *out_retry_ms);
+int reload_config(struct reload *r, enum reload_scope scope, uint64_t *out_retry_ms);
 
 /* reload_certs: a pass over the certificate trees. The same returns. */
-enum reload_scope {
-	RELOAD_ALL,
-	RELOAD_DUE,     /* all, unless that was done lately: it shall take no more than a fiftieth of the time */
-	RELOAD_CHANGED, /* what watch_fn was called for; all where that is not known */
-};
 int reload_certs(struct reload *r, enum reload_scope scope);
 
 void reload_deinit(struct reload *r);

@@ -57,24 +57,7 @@ void watch_take_changes(struct watch *w, enum watch_set set, struct watch_change
 	buf_init(&w->changes[set].paths, PATHS_MAX_BYTES);
 }
 
-static void on_debounced(uv_timer_t *timer)
-{
-	struct watch *w = timer->data;
-	unsigned changed = w->changed;
-	bool is_polled = false;
-	uint64_t begin_ms = clock_mono_ms();
-	w->changed = 0;
-	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
-		is_polled = is_polled || (w->changes[set].is_all && w->polled >> set & 1);
-	w->on_change(w->ctx, changed);
-	/* a set that it was told of has new ones, for the next call */
-	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
-		if (!(w->changed >> set & 1))
-			watch_changes_deinit(&w->changes[set]);
-	uint64_t took_ms = clock_mono_ms() - begin_ms;
-	if (is_polled)
-		uv_timer_set_repeat(&w->poll_timer, took_ms > POLL_MS / POLL_PART ? took_ms * POLL_PART : POLL_MS);
-}
+static void on_debounced(uv_timer_t *timer);
 
 static void note_set(struct watch *w, enum watch_set set)
 {
@@ -122,8 +105,8 @@ static const char *kept_path(const struct watch *w, enum watch_set set, uint32_t
 	return w->kept[set].p + at;
 }
 
-/* Hidden entries are nobody's certificates; but Kubernetes swaps a link of such a name, and with it what all others
- * lead to. */
+/* Hidden entries are nobody's certificates, but may be included; but Kubernetes swaps a link of such a name, and with
+ * it what all others lead to. */
 static void note_entry(struct watch *w, enum watch_set set, const char *folder, const char *name)
 {
 	char path[PATH_MAX];
@@ -134,7 +117,7 @@ static void note_entry(struct watch *w, enum watch_set set, const char *folder, 
 	}
 	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
 		return;
-	if (name[0] != '.')
+	if (name[0] != '.' || set == WATCH_CONFIG)
 		note_path(w, set, path);
 	else if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
 		note_path(w, set, folder);
@@ -180,14 +163,10 @@ static void take_event(struct watch *w, const struct inotify_event *e, const cha
 		*f = (struct watch_folder){0};
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void take_events(struct watch *w)
 {
-	struct watch *w = poll->data;
 	char bytes[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
-	(void)events;
-	if (status < 0)
-		return;
-	for (;;) {
+	while (w->fd >= 0) {
 		ssize_t n = read(w->fd, bytes, sizeof bytes);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -200,6 +179,36 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 			at += (ssize_t)(sizeof e + e.len);
 		}
 	}
+}
+
+static void on_debounced(uv_timer_t *timer)
+{
+	struct watch *w = timer->data;
+	/* what happened before the reader looks is among what it is told: a name may have gone from one file to another
+	 */
+	take_events(w);
+	(void)uv_timer_stop(timer);
+	unsigned changed = w->changed;
+	bool is_polled = false;
+	uint64_t begin_ms = clock_mono_ms();
+	w->changed = 0;
+	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
+		is_polled = is_polled || (w->changes[set].is_all && w->polled >> set & 1);
+	w->on_change(w->ctx, changed);
+	/* a set that it was told of has new ones, for the next call */
+	for (size_t set = 0; set < WATCH_SET_COUNT; set++)
+		if (!(w->changed >> set & 1))
+			watch_changes_deinit(&w->changes[set]);
+	uint64_t took_ms = clock_mono_ms() - begin_ms;
+	if (is_polled)
+		uv_timer_set_repeat(&w->poll_timer, took_ms > POLL_MS / POLL_PART ? took_ms * POLL_PART : POLL_MS);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	if (status >= 0)
+		take_events(poll->data);
 }
 
 static int start_inotify(struct watch *w)
@@ -331,8 +340,13 @@ static int keep_role(struct watch *w, enum watch_set set, struct watch_role *rol
 		     const char *look_at)
 {
 	uint32_t was = role->look_at;
-	if (!look_at)
+	if (!look_at) {
+		/* an include is known by one name */
+		bool has_two = set == WATCH_CONFIG && role->walked != nowhere &&
+			       strcmp(kept_path(w, set, role->walked), folder) != 0;
+		role->look_at = has_two ? everywhere : role->look_at;
 		return keep_path(w, set, folder, &role->walked);
+	}
 	if (was == everywhere)
 		return 0;
 	if (keep_path(w, set, look_at, &role->look_at) != 0)
@@ -357,8 +371,8 @@ static int keep_watch(struct watch *w, enum watch_set set, int wd, const char *f
 	if (f->is_silent)
 		poll_set(w, set, folder, "it is on a network file system");
 	/* what happened between the reader's look and the first watch was not told: look once more */
-	if (is_new && look_at)
-		note_path(w, set, look_at);
+	if (is_new && (look_at || set == WATCH_CONFIG))
+		note_path(w, set, look_at ? look_at : folder);
 	return keep_role(w, set, role, folder, look_at);
 }
 

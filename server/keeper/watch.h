@@ -64,8 +64,9 @@ void watch_changes_deinit(struct watch_changes *c);
 /* A set is told anew as a whole: begin, add…, end; until its end, and where that does not come, all is to be looked at
  * whenever something happens. watch_more adds a folder to a set that has been told.
  * A folder that is not there: the nearest one above it is watched instead.
- * look_at  NULL: entries of the folder that change are to be looked at by themselves, hidden ones not at all; it is
- *          watched when the call returns. Else: look_at is to be looked at, whatever changes in the folder.
+ * look_at  NULL: entries of the folder that change are to be looked at by themselves, hidden ones not at all in
+ *          WATCH_CERTS; it is watched when the call returns. A folder that is new to WATCH_CONFIG is to be looked
+ *          at once more: it was read before. Else: look_at is to be looked at, whatever changes in the folder.
  * return   0 or ERR_NOMEM */
 void watch_begin_set(struct watch *w, enum watch_set set);
 int watch_add(struct watch *w, enum watch_set set, const char *folder, const char *look_at);
