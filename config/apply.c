@@ -352,6 +352,8 @@ static int run(struct apply *a, struct err *err)
 	a->has_troubles = rc == 0 && db_count(a->txn, DB_PROBLEMS) > 0;
 	if (rc == 0)
 		rc = update_dirty(a, err);
+	if (rc == 0 && a->known.failed)
+		rc = err_set(err, a->known.failed, "store: the list of files cannot be read");
 	a->is_changed = a->is_changed || a->merge.is_changed;
 	a->out->retry_ms = a->merge.retry_ms;
 	return rc;

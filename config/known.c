@@ -173,8 +173,10 @@ static int note_path(struct known *k, struct span path, uint32_t no, uint32_t wa
 const char *known_path(struct known *k, uint32_t no)
 {
 	bool is_here = no < k->next_no && k->path_by_no[no] && k->path_by_no[no] != elsewhere;
-	if (!is_here && k->txn && k->search_count <= SEARCHES_MAX) /* for a message: it goes without */
-		(void)each_row(k, note_path, k->search_count++ < SEARCHES_MAX ? no : all);
+	if (!is_here && k->txn && k->search_count <= SEARCHES_MAX) {
+		int rc = each_row(k, note_path, k->search_count++ < SEARCHES_MAX ? no : all);
+		k->failed = k->failed ? k->failed : rc;
+	}
 	return no < k->next_no && k->path_by_no[no] ? k->path_by_no[no] : elsewhere;
 }
 

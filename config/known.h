@@ -29,6 +29,7 @@ struct known {
 	struct db_txn *txn; /* where the rest is; NULL: nothing is left there */
 	bool is_numbered;   /* path_by_no has an entry for each number in use */
 	unsigned search_count;
+	int failed;              /* ERR_ of known_path */
 	struct text_list others; /* paths that known_path had to look up */
 };
 
@@ -40,7 +41,7 @@ int known_load_some(struct db_txn *txn, const struct text_list *paths, struct kn
 void known_deinit(struct known *k); /* accepts a zeroed one */
 
 struct known_file *known_find(const struct known *k, const char *path);
-const char *known_path(struct known *k, uint32_t no); /* "?" when there is none */
+const char *known_path(struct known *k, uint32_t no); /* "?" when there is none, or failed */
 
 /* known_add: a file that is not there yet, with the lowest number that no file has; out is valid until the next add. */
 int known_add(struct known *k, const char *path, struct known_file **out, struct err *err);

@@ -113,6 +113,64 @@ static const struct fault fault_apply = {
 	.close = stores_close,
 };
 
+/* --- a look at what changed: a domain in a file, one that comes and one that goes with theirs, and one whose policy is
+ * in a file that is not looked at --- */
+
+static void prepare_changed(void)
+{
+	struct err err = {0};
+	char path[256];
+	open_stores();
+	if (mkdir(fault_path(fault_site, "domains.d", path), 0755) != 0)
+		fault_fail("mkdir");
+	put("main.yaml", old_main);
+	put("domains.d/1.yaml", old_first);
+	put("domains.d/2.yaml", old_second);
+	put("domains.d/4.yaml", "policies:\n  far: {mode: enforced}\n  near: {mode: none, max_age: 1}\n");
+	fault_must(apply_at(NOW_UNIX_S, &err), &err);
+	put("domains.d/1.yaml", new_first);
+	put("domains.d/3.yaml", "domains:\n  e.example: shared\n  f.example: {policy: near, mode: enforce}\n");
+	(void)unlink(fault_path(fault_site, "domains.d/2.yaml", path));
+	stores_close();
+}
+
+static int apply_changed(struct err *err)
+{
+	static const char *const names[] = {"domains.d/1.yaml", "domains.d/2.yaml", "domains.d/3.yaml"};
+	struct load load = {0};
+	struct apply_result result = {0};
+	struct text_list changed = {0};
+	char path[256];
+	bool is_enough = true;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++)
+		rc = text_list_add(&changed, span_of(fault_path(fault_site, names[i], path)));
+	if (rc)
+		(void)err_set(err, rc, "out of memory");
+	else
+		rc = apply_read_changed(store, main_path, &changed, &load, &is_enough, err);
+	if (rc == 0 && !is_enough)
+		rc = err_set(err, ERR_IO, "not enough");
+	if (rc == 0)
+		rc = apply_run(store, &load, NOW_UNIX_S + DAY_S, &result, err);
+	text_list_deinit(&changed);
+	load_deinit(&load);
+	apply_result_deinit(&result);
+	return rc;
+}
+
+static const struct fault fault_apply_changed = {
+	.name = "apply_changed",
+	.run_max = 200,
+	.has_entries = true,
+	.prepare = prepare_changed,
+	.open = open_stores,
+	.act = apply_changed,
+	.served = stores_served,
+	.all = stores_dump,
+	.close = stores_close,
+};
+
 /* --- commands: all that they print is right, or they say that they could not --- */
 
 static int output_fd = -1;
@@ -218,6 +276,7 @@ int main(int argc, char **argv)
 {
 	static const struct fault *const faults[] = {
 		&fault_apply,
+		&fault_apply_changed,
 		&fault_check,
 		&fault_check_json,
 		&fault_records,

@@ -140,20 +140,20 @@ static void test_changed_is_not_enough_where_a_name_does_not_tell(void **state)
 	begin();
 	assert_true(apply_changed(__LINE__, "d/a.yaml"));
 	assert_false(s.result.is_committed);
-	assert_false(apply_changed(__LINE__, "d"));            /* the folder itself */
-	assert_false(apply_changed(__LINE__, SITE_MAIN));      /* it says which files there are */
+	assert_false(apply_changed(__LINE__, "d"));       /* the folder itself */
+	assert_false(apply_changed(__LINE__, SITE_MAIN)); /* it says which files there are */
 	assert_int_equal(link(site_path(&s, "d/a.yaml", path), site_path(&s, "d/k.yaml", other)), 0);
-	assert_false(apply_changed(__LINE__, "d/k.yaml"));     /* a double */
+	assert_false(apply_changed(__LINE__, "d/k.yaml")); /* a double */
 	assert_int_equal(remove(other), 0);
 	assert_int_equal(symlink("a.yaml", other), 0);
-	assert_false(apply_changed(__LINE__, "d/k.yaml"));     /* a link */
+	assert_false(apply_changed(__LINE__, "d/k.yaml")); /* a link */
 	assert_int_equal(remove(other), 0);
 	assert_int_equal(symlink("nowhere", site_path(&s, "..data", other)), 0);
-	assert_false(apply_changed(__LINE__, "..data"));       /* Kubernetes */
+	assert_false(apply_changed(__LINE__, "..data")); /* Kubernetes */
 	assert_int_equal(remove(other), 0);
 	assert_true(apply_changed(__LINE__, "d/k.yaml"));
 	assert_int_equal(remove(site_path(&s, "one.yaml", path)), 0);
-	assert_false(apply_changed(__LINE__, "one.yaml"));     /* named, and not there: a mistake, no withdrawal */
+	assert_false(apply_changed(__LINE__, "one.yaml")); /* named, and not there: a mistake, no withdrawal */
 	put("one.yaml", "domains:\n  one.example" NONE(1));
 	assert_int_equal(rename(site_path(&s, "d", path), site_path(&s, "e", other)), 0);
 	assert_false(apply_changed(__LINE__, "d"));
@@ -208,9 +208,10 @@ static void test_changed_a_thousand_times_leaves_nothing_to_be_found(void **stat
 			(void)snprintf(names + strlen(names), sizeof names - strlen(names), "%s ", name);
 			(void)snprintf(text, sizeof text,
 				       "domains:\n  r%u.example: {mode: none, max_age: %u, mx: m.example}\n"
-				       "  s%u.example: {policy: %s}\npolicies:\n  t%u: {mode: none, max_age: %u, mx: x.example}\n",
-				       next_random(&seed) % 10, next_random(&seed) % 4, file, what == 1 ? "t1" : "p", file,
-				       next_random(&seed) % 4);
+				       "  s%u.example: {policy: %s}\npolicies:\n  t%u: {mode: none, max_age: %u, mx: "
+				       "x.example}\n",
+				       next_random(&seed) % 10, next_random(&seed) % 4, file, what == 1 ? "t1" : "p",
+				       file, next_random(&seed) % 4);
 			if (what == 0)
 				(void)remove(site_path(&s, name, path));
 			else
