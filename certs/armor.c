@@ -82,3 +82,103 @@ int armor_decode(struct span text, uint8_t *out, size_t *out_len)
 	int rc = mbedtls_base64_decode(out, text.len, out_len, (const unsigned char *)text.p, text.len);
 	return rc || *out_len == 0 ? ERR_PARSE : 0;
 }
+
+/* ---- base64 of what is public ---- */
+
+/* 64 and the digit's value; 0: no digit        source  RFC 4648 4 */
+static const uint8_t digits[256] = {
+	['A'] = 64,  65,  66,  67,  68,  69,  70,  71,  72,  73,  74,          75,          76,
+	77,          78,  79,  80,  81,  82,  83,  84,  85,  86,  87,          88,          89,
+	['a'] = 90,  91,  92,  93,  94,  95,  96,  97,  98,  99,  100,         101,         102,
+	103,         104, 105, 106, 107, 108, 109, 110, 111, 112, 113,         114,         115,
+	['0'] = 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, ['+'] = 126, ['/'] = 127,
+};
+
+static uint8_t digit(struct span s, size_t i)
+{
+	return digits[(unsigned char)s.p[i]];
+}
+
+struct decoder {
+	uint8_t *out;
+	uint32_t bits;
+	size_t digit_count, pad_count; /* since the last whole group of four; all */
+};
+
+/* groups of four digits, as many as follow each other */
+static struct span take_groups(struct decoder *d, struct span rest)
+{
+	for (; rest.len >= 4; rest = cut(rest, 4)) {
+		uint8_t a = digit(rest, 0), b = digit(rest, 1), c = digit(rest, 2), e = digit(rest, 3);
+		if (!(a & b & c & e & 64))
+			break;
+		*d->out++ = (uint8_t)(a << 2 | (b & 63) >> 4);
+		*d->out++ = (uint8_t)(b << 4 | (c & 63) >> 2);
+		*d->out++ = (uint8_t)(c << 6 | (e & 63));
+	}
+	return rest;
+}
+
+/* how many bytes may be passed over: a line's end, or that of all, and blanks before it */
+static size_t line_end_bytes(struct span rest)
+{
+	size_t n = 0;
+	while (n < rest.len && rest.p[n] == ' ')
+		n++;
+	if (n == rest.len || rest.p[n] == '\n')
+		return n + (n < rest.len);
+	return starts_with(cut(rest, n), SPAN_LIT("\r\n")) ? n + 2 : 0;
+}
+
+/* a digit or "=", which only others may follow */
+static int take_one(struct decoder *d, struct span rest)
+{
+	uint8_t value = digit(rest, 0);
+	if (rest.p[0] == '=') {
+		d->pad_count++;
+		return 0;
+	}
+	if (value == 0 || d->pad_count)
+		return ERR_PARSE;
+	d->bits = d->bits << 6 | (value & 63);
+	if (++d->digit_count == 4) {
+		*d->out++ = (uint8_t)(d->bits >> 16);
+		*d->out++ = (uint8_t)(d->bits >> 8);
+		*d->out++ = (uint8_t)d->bits;
+		d->digit_count = 0;
+	}
+	return 0;
+}
+
+static int take_tail(struct decoder *d)
+{
+	if (d->pad_count > 2 || (d->digit_count + d->pad_count) % 4)
+		return ERR_PARSE;
+	if (d->digit_count == 3) {
+		*d->out++ = (uint8_t)(d->bits >> 10);
+		*d->out++ = (uint8_t)(d->bits >> 2);
+	} else if (d->digit_count == 2) {
+		*d->out++ = (uint8_t)(d->bits >> 4);
+	}
+	return 0;
+}
+
+int armor_decode_public(struct span text, uint8_t *out, size_t *out_len)
+{
+	struct decoder d = {.out = out};
+	while (text.len) {
+		if (d.digit_count == 0 && d.pad_count == 0)
+			text = take_groups(&d, text);
+		size_t skipped = line_end_bytes(text);
+		if (skipped == 0 && text.len) {
+			if (take_one(&d, text) != 0)
+				return ERR_PARSE;
+			skipped = 1;
+		}
+		text = cut(text, skipped);
+	}
+	if (take_tail(&d) != 0)
+		return ERR_PARSE;
+	*out_len = (size_t)(d.out - out);
+	return *out_len == 0 ? ERR_PARSE : 0;
+}

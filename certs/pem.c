@@ -104,7 +104,8 @@ static int take_block(struct parser *ps, const struct armor_block *b, bool is_wh
 		return 0;
 	}
 	size_t len = 0;
-	if (armor_decode(b->text, scratch, &len) != 0) {
+	int rc = is_cert ? armor_decode_public(b->text, scratch, &len) : armor_decode(b->text, scratch, &len);
+	if (rc) {
 		note_bad(ps, b->label, "not base64");
 		return 0;
 	}

@@ -1,6 +1,7 @@
 /* Any bytes as a file of certificates and keys. Besides memory: what pem.h and chain.h promise of what comes back. */
 #include "../../base/err.h"
 #include "../../base/name.h"
+#include "../../certs/armor.h"
 #include "../../certs/chain.h"
 #include "../../certs/mbed.h"
 #include "../../certs/pem.h"
@@ -8,6 +9,7 @@
 #include "../../certs/verdict.h"
 #include "fuzz.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void check_names(const struct chain *c)
@@ -49,6 +51,24 @@ static void check_pair(const struct chain *c, const struct pkey *k)
 	mbed_pair_free(pair);
 }
 
+/* both decoders take and refuse the same */
+static void check_armor(struct span bytes)
+{
+	struct armor_block b;
+	enum armor_result found;
+	while ((found = armor_next(&bytes, &b)) != ARMOR_END) {
+		if (found != ARMOR_BLOCK)
+			continue;
+		size_t len = 0, public_len = 0;
+		uint8_t *out = malloc(2 * b.text.len + 1);
+		insist(out);
+		int rc = armor_decode(b.text, out, &len);
+		insist(armor_decode_public(b.text, out + b.text.len, &public_len) == rc);
+		insist(rc || (len == public_len && memcmp(out, out + b.text.len, len) == 0));
+		free(out);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool is_started;
@@ -57,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!is_started)
 		insist(mbed_start(NULL) == 0);
 	is_started = true;
+	check_armor(bytes);
 	int rc = pem_parse(bytes, &f, NULL);
 	insist(rc == (size > PEM_FILE_MAX_BYTES ? ERR_RANGE : 0));
 	for (size_t i = 0; i < f.chain_count; i++)
