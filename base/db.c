@@ -32,11 +32,14 @@ static const size_t map_bytes = (size_t)1 << 30;
 #endif
 
 static const char *const table_names[DB_TABLE_COUNT] = {
-	[DB_META] = "meta",           [DB_FILES] = "files",       [DB_POLICIES] = "policies",
-	[DB_SPECS] = "specs",         [DB_FILE_OF] = "file_of",   [DB_DOMAINS] = "domains",
-	[DB_BODIES] = "bodies",       [DB_PROBLEMS] = "problems", [DB_PEM_FILES] = "pem_files",
-	[DB_WITHDRAWN] = "withdrawn", [DB_PAIRS] = "pairs",       [DB_NAMES] = "names",
-	[DB_GONE] = "gone",           [DB_KEYS] = "keys",         [DB_CERT_PATHS] = "cert_paths",
+	[DB_META] = "meta",           [DB_FILES] = "files",
+	[DB_POLICIES] = "policies",   [DB_SPECS] = "specs",
+	[DB_FILE_OF] = "file_of",     [DB_DOMAINS] = "domains",
+	[DB_BODIES] = "bodies",       [DB_PROBLEMS] = "problems",
+	[DB_PEM_FILES] = "pem_files", [DB_WITHDRAWN] = "withdrawn",
+	[DB_PAIRS] = "pairs",         [DB_NAMES] = "names",
+	[DB_GONE] = "gone",           [DB_HOLDERS] = "holders",
+	[DB_KEYS] = "keys",           [DB_CERT_PATHS] = "cert_paths",
 };
 
 struct db {
@@ -403,6 +406,13 @@ int db_delete(struct db_txn *txn, enum db_table table, struct span key, struct e
 	int rc = mdb_del(txn->txn, txn->db->dbi[table], &k, NULL);
 	if (rc == MDB_NOTFOUND)
 		return ERR_NOENT;
+	return rc ? fail(err, rc, "store") : 0;
+}
+
+int db_clear(struct db_txn *txn, enum db_table table, struct err *err)
+{
+	close_place(txn, table);
+	int rc = mdb_drop(txn->txn, txn->db->dbi[table], 0);
 	return rc ? fail(err, rc, "store") : 0;
 }
 

@@ -33,6 +33,7 @@ enum db_table {
 	DB_BODIES,     /* policy bodies: SHA-256 -> reference count + bytes */
 	DB_PROBLEMS,   /* what is refused, and why */
 	DB_PEM_FILES,  /* certificate files seen: path -> stat identity, what was found */
+	DB_HOLDERS,    /* public key digest + file -> key of its row in DB_PEM_FILES */
 	DB_PAIRS,      /* certificate pairs: id -> dates, names, chain, public key digest */
 	DB_NAMES,      /* name in a certificate -> the pairs that bear it, with what the choice needs */
 	DB_KEYS,       /* public key digest -> private key (DER) */
@@ -83,6 +84,9 @@ int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span
 
 /* db_delete: ERR_NOENT when there was none (err untouched). */
 int db_delete(struct db_txn *txn, enum db_table table, struct span key, struct err *err);
+
+/* db_clear: deletes all rows of a table. No cursor may be open on it. */
+int db_clear(struct db_txn *txn, enum db_table table, struct err *err);
 
 /* db_count: rows in a table. */
 size_t db_count(struct db_txn *txn, enum db_table table);

@@ -5,6 +5,7 @@
 #include "../base/err.h"
 #include "../base/file.h"
 #include "complaints.h"
+#include "holders.h"
 #include "intake.h"
 #include "pairs.h"
 #include "part.h"
@@ -154,21 +155,37 @@ static int fetch_keys(struct pass *p, size_t wait_count, struct err *err)
 	return rc;
 }
 
+/* very many new files: see holders_drop */
+static int drop_holders(struct pass *p, struct err *err)
+{
+	size_t count = survey_fresh_count(&p->survey);
+	if (count <= BATCH_COUNT || count < db_count(p->store, DB_PEM_FILES) / 4 || !holders_is_there(p->store))
+		return 0;
+	p->intake.store_is_changed = true;
+	return holders_drop(p->store, err);
+}
+
+static int build_holders(struct pass *p, struct err *err)
+{
+	if (holders_is_there(p->store))
+		return 0;
+	p->intake.store_is_changed = true;
+	return holders_build(p->store, err);
+}
+
 /* halves that are in files out of reach: keys for leaves that wait, leaves for keys that are new */
 static int find_halves(struct pass *p, struct err *err)
 {
-	struct idmap spkis = {0};
-	int put = 0;
-	for (size_t i = 0; put != ERR_NOMEM && i < survey_wait_count(&p->survey); i++) {
+	size_t wait_count = survey_wait_count(&p->survey); /* finding adds to them */
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < wait_count; i++) {
 		struct survey_wait w = survey_wait(&p->survey, i);
 		if (w.is_missed && !intake_has_key(&p->intake, w.spki))
-			put = idmap_put(&spkis, w.spki, 0);
+			rc = part_find_half(&p->survey, w.spki, err);
 	}
 	/* also those that a leaf was found for: a second one may wait elsewhere */
-	for (size_t i = 0; put != ERR_NOMEM && i < p->intake.key_count; i++)
-		put = idmap_put(&spkis, p->intake.keys[i].spki, 0);
-	int rc = put == ERR_NOMEM ? out_of_memory(err) : part_find_halves(&p->survey, &spkis, err);
-	idmap_deinit(&spkis);
+	for (size_t i = 0; rc == 0 && i < p->intake.key_count; i++)
+		rc = part_find_half(&p->survey, p->intake.keys[i].spki, err);
 	return rc;
 }
 
@@ -206,7 +223,7 @@ static int forget_file(struct pass *p, struct span key, struct err *err)
 	own[key.len] = '\0';
 	int rc = p->in->is_partial ? part_suspect(&p->part, p->store, own, err) : 0;
 	p->intake.store_is_changed = true;
-	return rc ? rc : db_delete(p->store, DB_PEM_FILES, (struct span){own, key.len}, err);
+	return rc ? rc : holders_delete_row(p->store, (struct span){own, key.len}, err);
 }
 
 /* those whose path begins with a prefix; with is_whole, the one whose path it is */
@@ -309,6 +326,8 @@ static int look(struct pass *p, struct err *err)
 {
 	int rc = walk(p, err);
 	if (rc == 0)
+		rc = p->in->is_partial ? build_holders(p, err) : drop_holders(p, err);
+	if (rc == 0)
 		rc = examine_fresh(p, true, err);
 	if (rc == 0)
 		rc = examine_fresh(p, false, err);
@@ -318,6 +337,8 @@ static int look(struct pass *p, struct err *err)
 		rc = find_halves(p, err);
 	if (rc == 0)
 		rc = join_halves(p, err);
+	if (rc == 0)
+		rc = build_holders(p, err);
 	if (rc == 0)
 		rc = sweep(p, err);
 	return rc ? rc : survey_describe(&p->survey, err);

@@ -3,6 +3,7 @@
 #include "../base/db.h"
 #include "../base/err.h"
 #include "chain.h"
+#include "holders.h"
 #include "pairs.h"
 #include "pem.h"
 #include "pkey.h"
@@ -241,7 +242,7 @@ static int store_row(struct visit *v, struct err *err)
 			return rc;
 	}
 	v->k->store_is_changed = true;
-	return seen_put(v->k->store, v->path, buf_span(&v->row), err);
+	return holders_put_row(v->k->store, v->path, buf_span(&v->row), err);
 }
 
 static int take_bad_blocks(struct visit *v, struct err *err)

@@ -4,6 +4,7 @@
 #include "../base/err.h"
 #include "candidates.h"
 #include "chain.h"
+#include "holders.h"
 #include "pairs.h"
 #include "seen.h"
 #include "survey.h"
@@ -85,31 +86,11 @@ int part_suspect(struct part *p, struct db_txn *store, const char *path, struct 
 	return rc ? err_set(err, rc, "store: names cannot be read") : 0;
 }
 
-/* ---- all rows ---- */
-
-/* items: of the row of key, which points into the map. Anything but 0 ends the walk. */
-typedef int row_fn(void *ctx, struct span key, struct span items, struct err *err);
-
-static int each_row(struct db_txn *store, row_fn *fn, void *ctx, struct err *err)
-{
-	struct db_cursor *cur;
-	struct span key, row, items, none = {NULL, 0};
-	struct file_id unused;
-	int rc = db_cursor_open(store, DB_PEM_FILES, &cur, err), fn_rc = 0;
-	if (rc)
-		return rc;
-	for (rc = db_seek(cur, none, &key, &row); rc == 0 && fn_rc == 0; rc = db_next(cur, &key, &row))
-		if (seen_open(row, &unused, &items) == 0)
-			fn_rc = fn(ctx, key, items, err);
-	db_cursor_close(cur);
-	if (fn_rc || rc == ERR_NOENT)
-		return fn_rc;
-	return err_set(err, ERR_IO, "store: the list of certificate files cannot be read");
-}
+/* ---- what other files hold ---- */
 
 struct halves {
 	struct survey *survey;
-	const struct idmap *spkis;
+	const uint8_t *spki;
 };
 
 static int note_half(void *ctx, struct span key, struct span items, struct err *err)
@@ -120,7 +101,8 @@ static int note_half(void *ctx, struct span key, struct span items, struct err *
 	char own[DB_KEY_MAX_BYTES + 1];
 	bool is_half = false;
 	while (!is_half && seen_next(&items, &item) == 0)
-		is_half = (item.kind == SEEN_LEAF || item.kind == SEEN_KEY) && idmap_has(h->spkis, item.spki, NULL);
+		is_half = (item.kind == SEEN_LEAF || item.kind == SEEN_KEY) &&
+			  memcmp(item.spki, h->spki, SHA256_BYTES) == 0;
 	if (!is_half || path.len == 0)
 		return 0;
 	memcpy(own, path.p, path.len);
@@ -128,49 +110,48 @@ static int note_half(void *ctx, struct span key, struct span items, struct err *
 	return survey_note(h->survey, own, err);
 }
 
-int part_find_halves(struct survey *s, const struct idmap *spkis, struct err *err)
+int part_find_half(struct survey *s, const uint8_t spki[SHA256_BYTES], struct err *err)
 {
-	struct halves h = {.survey = s, .spkis = spkis};
-	return spkis->count ? each_row(s->store, note_half, &h, err) : 0;
+	struct halves h = {.survey = s, .spki = spki};
+	return holders_each(s->store, spki, note_half, &h, err);
 }
 
-/* ---- what no file holds ---- */
-
-struct holders {
-	const struct idmap *wanted;
-	struct idmap *held;
+struct holder {
+	const uint8_t *id;
+	bool is_there;
 };
 
 static int note_holder(void *ctx, struct span key, struct span items, struct err *err)
 {
-	const struct holders *h = ctx;
+	struct holder *h = ctx;
 	struct seen_item item;
 	(void)key;
-	while (seen_next(&items, &item) == 0)
-		if (item.kind <= SEEN_CARRIED && idmap_has(h->wanted, item.id, NULL) &&
-		    idmap_put(h->held, item.id, 0) == ERR_NOMEM)
-			return out_of_memory(err);
+	(void)err;
+	while (!h->is_there && seen_next(&items, &item) == 0)
+		h->is_there = item.kind <= SEEN_CARRIED && memcmp(item.id, h->id, SHA256_BYTES) == 0;
 	return 0;
 }
 
-/* is there a suspect of which nothing is known to hold it? */
-static bool is_one_lost(const struct part *p, struct db_txn *store, const struct idmap *held)
+/* is the pair in a file that was not looked at? */
+static int look_for(struct db_txn *store, const uint8_t id[SHA256_BYTES], struct idmap *held, struct err *err)
 {
 	struct pair pair;
-	for (size_t i = 0; i < p->count; i++) {
-		const uint8_t *id = p->ids + i * SHA256_BYTES;
-		if (!idmap_has(held, id, NULL) && pairs_get(store, id, &pair) == 0 && pair.source.len)
-			return true;
-	}
-	return false;
+	struct holder h = {.id = id};
+	if (idmap_has(held, id, NULL) || pairs_get(store, id, &pair) != 0 || pair.source.len == 0)
+		return 0;
+	int rc = holders_each(store, pair.spki, note_holder, &h, err);
+	if (rc == 0 && h.is_there && idmap_put(held, id, 0) == ERR_NOMEM)
+		return out_of_memory(err);
+	return rc;
 }
 
 int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s,
 	       size_t *out_removed_count, struct err *err)
 {
-	struct holders h = {.wanted = &p->suspects, .held = held};
-	int rc = is_one_lost(p, store, held) ? each_row(store, note_holder, &h, err) : 0;
+	int rc = 0;
 	*out_removed_count = 0;
+	for (size_t i = 0; rc == 0 && i < p->count; i++)
+		rc = look_for(store, p->ids + i * SHA256_BYTES, held, err);
 	for (size_t i = 0; rc == 0 && i < p->count; i++)
 		rc = sweep_pair(store, p->ids + i * SHA256_BYTES, held, now_unix_s, out_removed_count, err);
 	return rc;

@@ -1,11 +1,12 @@
 /* part: what a pass over some files must know of all the others: where the other half of a pair lies, and whether a
  * pair that a file held is still held by another one.
  *
- * Both are answered by the rows of the last passes, without a look at a file; reading all rows takes some 50 ms for
- * 200,000 of them, and is done only where something is missing. */
+ * Both are answered by the rows of the last passes, without a look at a file, through the index of holders.h, which
+ * must be there. */
 #ifndef CERTS_PART_H
 #define CERTS_PART_H
 
+#include "../base/sha256.h"
 #include "idmap.h"
 
 #include <stddef.h>
@@ -28,9 +29,8 @@ void part_deinit(struct part *p);
  * the row is replaced or deleted, and after. Returns 0, ERR_NOMEM, ERR_IO. */
 int part_suspect(struct part *p, struct db_txn *store, const char *path, struct err *err);
 
-/* part_find_halves: notes in the survey each file with a leaf or key whose public key's digest is among spkis.
- * Returns 0, ERR_NOMEM, ERR_IO. */
-int part_find_halves(struct survey *s, const struct idmap *spkis, struct err *err);
+/* part_find_half: notes in the survey each file with a leaf or key of that public key. Returns 0, ERR_NOMEM, ERR_IO. */
+int part_find_half(struct survey *s, const uint8_t spki[SHA256_BYTES], struct err *err);
 
 /* part_sweep: deletes the suspects that no file holds any more, as sweep_pairs does.
  * held     leaves known to be in files; what else is found to be is added

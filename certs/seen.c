@@ -7,7 +7,6 @@
 enum {
 	ROW_VERSION = 1,
 	TEXT_MAX_BYTES = 1024,
-	DIGEST_KEY_BYTES = 1 + SHA256_BYTES, /* a NUL, which no path begins with, and the digest */
 };
 
 /* Host order, no padding: it is stored. */
@@ -24,11 +23,6 @@ struct item_head {
 	uint8_t id[SHA256_BYTES], spki[SHA256_BYTES];
 };
 _Static_assert(sizeof(struct item_head) == 80, "no padding");
-
-struct key {
-	char bytes[DIGEST_KEY_BYTES];
-	struct span span;
-};
 
 int seen_begin(struct buf *b, const struct file_id *id)
 {
@@ -85,29 +79,21 @@ int seen_next(struct span *items, struct seen_item *out)
 	return 0;
 }
 
-/* k->span may point into k or to path */
-static void key_of(const char *path, struct key *k)
+void seen_key_of(const char *path, struct seen_key *out)
 {
-	k->span = span_of(path);
-	if (k->span.len <= DB_KEY_MAX_BYTES)
+	out->span = span_of(path);
+	if (out->span.len <= DB_KEY_MAX_BYTES)
 		return;
-	k->bytes[0] = '\0';
-	sha256_of(k->span, (uint8_t *)k->bytes + 1);
-	k->span = (struct span){k->bytes, sizeof k->bytes};
+	out->bytes[0] = '\0';
+	sha256_of(out->span, (uint8_t *)out->bytes + 1);
+	out->span = (struct span){out->bytes, sizeof out->bytes};
 }
 
 int seen_get(struct db_txn *txn, const char *path, struct span *out_row)
 {
-	struct key k;
-	key_of(path, &k);
+	struct seen_key k;
+	seen_key_of(path, &k);
 	return db_get(txn, DB_PEM_FILES, k.span, out_row);
-}
-
-int seen_put(struct db_txn *txn, const char *path, struct span row, struct err *err)
-{
-	struct key k;
-	key_of(path, &k);
-	return db_put(txn, DB_PEM_FILES, k.span, row, err);
 }
 
 struct span seen_path_of(struct span key)
@@ -117,7 +103,7 @@ struct span seen_path_of(struct span key)
 
 void seen_id_of_path(const char *path, uint8_t out[IDMAP_ID_BYTES])
 {
-	struct key k;
-	key_of(path, &k);
+	struct seen_key k;
+	seen_key_of(path, &k);
 	idmap_id_of_text(k.span, out);
 }

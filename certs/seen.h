@@ -15,12 +15,12 @@
 
 struct buf;
 struct db_txn;
-struct err;
 
 enum seen_kind {
 	SEEN_LEAF = 1, /* a leaf that may be served: id, spki, not_after, text: its label */
 	SEEN_QUIET,    /* a leaf that nobody misses when it has no key: a CA's own; as SEEN_LEAF */
-	SEEN_CARRIED,  /* a leaf that the file held before it was replaced by something that is no good (yet): id */
+	SEEN_CARRIED,  /* a leaf that the file held before it was replaced by something that is no good (yet): id, spki
+			*/
 	SEEN_KEY,      /* a private key: spki */
 	SEEN_ERROR,    /* text: a sentence about the file */
 	SEEN_WARNING,
@@ -44,9 +44,15 @@ int seen_open(struct span row, struct file_id *out_id, struct span *out_items);
 /* seen_next: the first of items, taken off. 0, ERR_NOENT at the end or where the row is damaged. */
 int seen_next(struct span *items, struct seen_item *out);
 
-/* Rows by path; a path that is too long for a key is stored by its digest. */
+/* The key of a path's row; a path that is too long for one is stored by its digest. */
+struct seen_key {
+	char bytes[1 + SHA256_BYTES]; /* a NUL, which no path begins with, and the digest */
+	struct span span;             /* the path itself, or bytes */
+};
+void seen_key_of(const char *path, struct seen_key *out);
+
+/* seen_get: as db_get. Rows are written by holders.c. */
 int seen_get(struct db_txn *txn, const char *path, struct span *out_row);
-int seen_put(struct db_txn *txn, const char *path, struct span row, struct err *err);
 
 /* seen_path_of: the path of a row's key; empty for one stored by digest. */
 struct span seen_path_of(struct span key);

@@ -168,6 +168,25 @@ static void test_db_cursor_walks_in_the_order_of_keys(void **state)
 	db_end(txn);
 }
 
+static void test_db_cleared_table_is_empty_and_others_are_not(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	fill(2000);
+	struct db_txn *txn = begin(true);
+	assert_int_equal(db_put(txn, DB_META, SPAN_LIT("a"), SPAN_LIT("b"), &err), 0);
+	put(txn, "z.example", "the place in the table is one to be let go of");
+	assert_int_equal(db_clear(txn, DB_DOMAINS, &err), 0);
+	assert_int_equal(db_count(txn, DB_DOMAINS), 0);
+	put(txn, "d000007.example", "again");
+	commit(txn);
+	txn = begin(false);
+	assert_true(holds(txn, "d000007.example", "again"));
+	assert_int_equal(db_count(txn, DB_DOMAINS), 1);
+	assert_int_equal(db_count(txn, DB_META), 1);
+	db_end(txn);
+}
+
 static void test_db_rows_deleted_under_a_cursor_are_stepped_over(void **state)
 {
 	(void)state;
@@ -439,6 +458,7 @@ int main(void)
 		TEST(test_db_abandoned_changes_never_were),
 		TEST(test_db_reader_sees_a_commit_once_it_renews),
 		TEST(test_db_cursor_walks_in_the_order_of_keys),
+		TEST(test_db_cleared_table_is_empty_and_others_are_not),
 		TEST(test_db_rows_deleted_under_a_cursor_are_stepped_over),
 		TEST(test_db_writes_to_other_tables_do_not_disturb_a_cursor),
 		TEST(test_db_keyring_holds_keys_only_and_nobody_else_reads_it),

@@ -2,6 +2,7 @@
 #include "../../base/db.h"
 #include "../../base/err.h"
 #include "../../base/file.h"
+#include "../../certs/holders.h"
 #include "../../certs/import.h"
 #include "../../certs/mbed.h"
 #include "../../certs/pairs.h"
@@ -203,10 +204,41 @@ static void read_data(const char *path, struct buf *out)
 	assert_int_equal(file_read(file, out, NULL, NULL), 0);
 }
 
+static void list_holders(struct db_txn *txn, struct buf *out)
+{
+	struct db_cursor *cur;
+	struct span key, value;
+	buf_init(out, 1 << 20);
+	assert_int_equal(db_cursor_open(txn, DB_HOLDERS, &cur, NULL), 0);
+	for (int rc = db_seek(cur, (struct span){NULL, 0}, &key, &value); rc == 0; rc = db_next(cur, &key, &value)) {
+		(void)buf_add_span(out, key);
+		(void)buf_add_span(out, value);
+	}
+	db_cursor_close(cur);
+}
+
+/* the index that was kept is the one that would be built */
+static void check_holders(void)
+{
+	struct db_txn *txn;
+	struct buf kept, built;
+	assert_int_equal(db_begin_write(dir.store, &txn, NULL), 0);
+	assert_true(holders_is_there(txn));
+	list_holders(txn, &kept);
+	assert_int_equal(holders_drop(txn, NULL), 0);
+	assert_int_equal(holders_build(txn, NULL), 0);
+	list_holders(txn, &built);
+	db_end(txn);
+	assert_true(span_is(buf_span(&kept), buf_span(&built)));
+	buf_deinit(&kept);
+	buf_deinit(&built);
+}
+
 /* once more: nothing is parsed, nothing written, and the same is said */
 static void check_settled(int64_t now_unix_s)
 {
 	struct buf store, keyring, store_then, keyring_then, said_before;
+	check_holders();
 	read_data(dir.store_path, &store);
 	read_data(dir.keyring_path, &keyring);
 	buf_init(&said_before, 1 << 20);
@@ -1052,6 +1084,22 @@ static void test_import_partial_pass_forgets_only_what_is_below(void **state)
 	assert_int_equal(rows(DB_PEM_FILES), 1);
 }
 
+/* a store that an earlier version wrote, or a pass over very many files that ended early */
+static void test_import_partial_pass_builds_a_missing_index(void **state)
+{
+	(void)state;
+	struct db_txn *txn;
+	write_fixture("keys/a.pem", "leaf.key");
+	run();
+	assert_int_equal(db_begin_write(dir.store, &txn, NULL), 0);
+	assert_int_equal(holders_drop(txn, NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+	write_fixture("certs/a.pem", "leaf.pem int1.pem");
+	run_part("certs/a.pem");
+	assert_int_equal(served(HOST), 2);
+	check_settled(NOW);
+}
+
 /* `cert import FILE…`: what certbot's deploy hook calls */
 static void test_import_partial_pass_of_files(void **state)
 {
@@ -1106,6 +1154,7 @@ int main(void)
 		TEST(test_import_partial_pass_keeps_what_another_file_holds),
 		TEST(test_import_partial_pass_drops_what_lost_its_file_before),
 		TEST(test_import_partial_pass_forgets_only_what_is_below),
+		TEST(test_import_partial_pass_builds_a_missing_index),
 		TEST(test_import_partial_pass_of_files),
 	};
 	return cmocka_run_group_tests_name("import", tests, start_all, stop_all);
