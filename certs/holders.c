@@ -216,8 +216,7 @@ static int put_all(struct list *l, struct db_txn *txn, struct err *err)
 		uint32_t len;
 		memcpy(&e, l->entries.p + i * sizeof e, sizeof e);
 		memcpy(&len, l->files.p + e.at, sizeof len);
-		rc = db_put(txn, DB_HOLDERS, key_span(e.key), (struct span){l->files.p + e.at + sizeof len, len},
-			    err);
+		rc = db_put(txn, DB_HOLDERS, key_span(e.key), (struct span){l->files.p + e.at + sizeof len, len}, err);
 	}
 	return rc ? rc : db_put(txn, DB_HOLDERS, mark, (struct span){"", 0}, err);
 }
