@@ -342,6 +342,8 @@ static int import_all(struct reload *r, struct cert_pass *pass, struct err *err)
 	if (rc == 0 && r->watch && watch_end_set(r->watch, WATCH_CERTS) != 0)
 		rc = err_set(err, ERR_NOMEM, "out of memory");
 	r->cert_pass_ms = clock_mono_ms();
+	db_trim(r->store);
+	db_trim(r->keyring);
 	(void)malloc_trim(0); /* looking at 10^5 pairs takes 35 MB for a moment */
 	return rc;
 }
