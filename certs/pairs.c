@@ -251,6 +251,22 @@ int pairs_find(struct db_txn *txn, struct span host, int64_t now_unix_s, struct 
 	return rc ? rc : fetch(txn, &s.rsa, rsa_is_valid || !out->is_valid, &out->rsa, &out->has_rsa);
 }
 
+static int64_t end_of(const struct best *b, int64_t now_unix_s)
+{
+	return b->is_there && candidate_is_valid(&b->c, now_unix_s) ? b->c.not_after_unix_s : INT64_MIN;
+}
+
+int pairs_find_end(struct db_txn *txn, struct span host, int64_t now_unix_s, int64_t *out_unix_s)
+{
+	struct search s = {.now_unix_s = now_unix_s};
+	int rc = candidates_each(txn, host, consider, &s);
+	if (rc)
+		return rc;
+	int64_t ec = end_of(&s.ec, now_unix_s), rsa = end_of(&s.rsa, now_unix_s);
+	*out_unix_s = ec > rsa ? ec : rsa;
+	return *out_unix_s == INT64_MIN ? ERR_NOENT : 0;
+}
+
 struct cover {
 	const struct pair *p;
 	int64_t now_unix_s;

@@ -61,6 +61,10 @@ struct pair_choice {
  * allocates nothing        source RFC 9525 6.3, RFC 6066 3 */
 int pairs_find(struct db_txn *txn, struct span host, int64_t now_unix_s, struct pair_choice *out);
 
+/* pairs_find_end: until when pairs_find will find something valid for host, if no other pair comes. Reads names only.
+ * returns  0, ERR_NOENT (nothing is valid now), ERR_IO */
+int pairs_find_end(struct db_txn *txn, struct span host, int64_t now_unix_s, int64_t *out_unix_s);
+
 /* pairs_is_covered: can p go without loss: is there for every one of its names another pair that is valid now, no
  * worse signed (a CA's for a CA's), and that is held or expires later?
  * is_held  does a file hold the pair of that id?

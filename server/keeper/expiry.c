@@ -5,30 +5,19 @@
 #include "../../base/err.h"
 #include "../../base/log.h"
 #include "../../base/metric.h"
-#include "../../base/name.h"
 #include "../../certs/pairs.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
+	SLICE_COUNT = 4000, /* some 5 ms */
+	PAUSE_MS = 10,
 	SMALL_COUNT = 20000,
-	LARGE_INTERVAL_MS = 600000,
+	LARGE_INTERVAL_MS = 600000, /* 10^6 domains take a second or two */
 	WARN_INTERVAL_S = 86400,
 	SOON_S = 14 * 86400, /* W09: clients renew at 30 days of 90, so this one is late */
 };
-
-struct tally {
-	size_t withheld_count, soon_count;
-	int64_t min_not_after_unix_s; /* 0: none */
-	char withheld_example[NAME_MAX_BYTES + 1], soon_example[NAME_MAX_BYTES + 1];
-};
-
-/* The later one: a host is served as long as one of its pairs is valid. */
-static int64_t not_after(const struct pair_choice *c)
-{
-	int64_t ec = c->has_ec ? c->ec.not_after_unix_s : 0, rsa = c->has_rsa ? c->rsa.not_after_unix_s : 0;
-	return ec > rsa ? ec : rsa;
-}
 
 static void keep_example(char out[NAME_MAX_BYTES + 1], size_t count, struct span domain)
 {
@@ -36,43 +25,46 @@ static void keep_example(char out[NAME_MAX_BYTES + 1], size_t count, struct span
 		(void)snprintf(out, NAME_MAX_BYTES + 1, "%.*s", SPAN_ARG(domain));
 }
 
-static void look_at(struct tally *t, struct db_txn *txn, struct span domain, int64_t now_unix_s)
+static void look_at(struct expiry_tally *t, struct db_txn *txn, struct span domain, int64_t now_unix_s)
 {
 	char host[NAME_MAX_BYTES + 16];
-	struct pair_choice choice;
+	int64_t end;
 	int n = snprintf(host, sizeof host, "mta-sts.%.*s", SPAN_ARG(domain));
-	int rc = pairs_find(txn, (struct span){host, (size_t)n}, now_unix_s, &choice);
-	if (rc != 0 || !choice.is_valid) {
+	if (pairs_find_end(txn, (struct span){host, (size_t)n}, now_unix_s, &end) != 0) {
 		keep_example(t->withheld_example, ++t->withheld_count, domain);
 		return;
 	}
-	int64_t end = not_after(&choice);
 	if (t->min_not_after_unix_s == 0 || end < t->min_not_after_unix_s)
 		t->min_not_after_unix_s = end;
 	if (end - now_unix_s < SOON_S)
 		keep_example(t->soon_example, ++t->soon_count, domain);
 }
 
-static int look_at_all(struct tally *t, struct db *store, int64_t now_unix_s)
+/* from the domain behind s->at on; ERR_NOENT: all have been looked at */
+static int look_at_some(struct expiry *s, struct db_txn *txn)
 {
-	struct db_txn *txn;
 	struct db_cursor *cur;
-	struct span key, value;
-	int rc = db_begin_read(store, &txn, NULL);
+	struct span at = {s->at, s->at_len}, key, value;
+	int rc = db_cursor_open(txn, DB_DOMAINS, &cur, NULL);
 	if (rc)
 		return rc;
-	rc = db_cursor_open(txn, DB_DOMAINS, &cur, NULL);
-	if (rc == 0) {
-		for (rc = db_seek(cur, (struct span){NULL, 0}, &key, &value); rc == 0; rc = db_next(cur, &key, &value))
-			look_at(t, txn, key, now_unix_s);
-		db_cursor_close(cur);
+	rc = db_seek(cur, at, &key, &value);
+	if (rc == 0 && span_is(key, at))
+		rc = db_next(cur, &key, &value);
+	for (size_t i = 0; rc == 0 && i < SLICE_COUNT; i++, rc = db_next(cur, &key, &value)) {
+		if (key.len > sizeof s->at)
+			continue; /* a damaged store: no domain has such a name */
+		look_at(&s->tally, txn, key, s->now_unix_s);
+		memcpy(s->at, key.p, key.len);
+		s->at_len = key.len;
 	}
-	db_end(txn);
-	return rc == ERR_NOENT ? 0 : rc;
+	db_cursor_close(cur);
+	return rc;
 }
 
-static void warn(struct expiry *s, const struct tally *t, int64_t now_unix_s)
+static void warn(struct expiry *s, int64_t now_unix_s)
 {
+	const struct expiry_tally *t = &s->tally;
 	bool is_news = t->withheld_count != s->withheld_count;
 	if (!is_news && now_unix_s - s->warned_unix_s < WARN_INTERVAL_S)
 		return;
@@ -88,17 +80,64 @@ static void warn(struct expiry *s, const struct tally *t, int64_t now_unix_s)
 	s->warned_unix_s = now_unix_s;
 }
 
-void expiry_run(struct expiry *s, struct db *store, size_t domain_count)
+static void tell(struct expiry *s)
 {
-	struct tally t = {0};
+	metric_set(M_DOMAINS_WITHHELD, s->tally.withheld_count);
+	metric_set(M_CERT_MIN_NOT_AFTER, (uint64_t)s->tally.min_not_after_unix_s);
+	warn(s, s->now_unix_s);
+}
+
+static void on_slice(uv_timer_t *timer);
+
+static void run_slice(struct expiry *s)
+{
+	struct db_txn *txn;
+	int rc = db_begin_read(s->store, &txn, NULL);
+	if (rc == 0) {
+		rc = look_at_some(s, txn);
+		db_end(txn);
+	}
+	if (rc == 0 && uv_timer_start(&s->slice_timer, on_slice, PAUSE_MS, 0) == 0)
+		return;
+	s->is_under_way = false;
+	if (rc == ERR_NOENT)
+		tell(s); /* else the next reload says what is wrong with the store */
+	if (s->is_asked_again)
+		expiry_run(s, s->domain_count);
+}
+
+static void on_slice(uv_timer_t *timer)
+{
+	run_slice(timer->data);
+}
+
+void expiry_open(struct expiry *s, uv_loop_t *loop, struct db *store)
+{
+	*s = (struct expiry){.store = store, .has_handle = true};
+	(void)uv_timer_init(loop, &s->slice_timer);
+	s->slice_timer.data = s;
+}
+
+void expiry_close(struct expiry *s)
+{
+	if (s->has_handle)
+		uv_close((uv_handle_t *)&s->slice_timer, NULL);
+	s->has_handle = false;
+}
+
+void expiry_run(struct expiry *s, size_t domain_count)
+{
 	uint64_t now_ms = clock_mono_ms();
-	int64_t now_unix_s = clock_unix_s();
+	s->domain_count = domain_count;
+	s->is_asked_again = s->is_under_way;
+	if (s->is_under_way || !s->has_handle)
+		return;
 	if (s->last_ms && domain_count > SMALL_COUNT && now_ms - s->last_ms < LARGE_INTERVAL_MS)
 		return;
 	s->last_ms = now_ms;
-	if (look_at_all(&t, store, now_unix_s) != 0)
-		return; /* the next reload says what is wrong with the store */
-	metric_set(M_DOMAINS_WITHHELD, t.withheld_count);
-	metric_set(M_CERT_MIN_NOT_AFTER, (uint64_t)t.min_not_after_unix_s);
-	warn(s, &t, now_unix_s);
+	s->now_unix_s = clock_unix_s();
+	s->tally = (struct expiry_tally){0};
+	s->at_len = 0;
+	s->is_under_way = true;
+	run_slice(s);
 }

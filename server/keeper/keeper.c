@@ -31,7 +31,7 @@ static void reload_certs_now(struct keeper *k, enum reload_scope scope)
 {
 	if (!k->reload.dev_ca)                         /* that one makes its own */
 		(void)reload_certs(&k->reload, scope); /* logged; the sweep tries again */
-	expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
+	expiry_run(&k->expiry, k->reload.domain_count);
 }
 
 /* Configuration first: it says where certificates are. */
@@ -51,7 +51,7 @@ static void on_change(void *ctx, unsigned changed)
 	if (changed >> WATCH_CERTS & 1 || k->reload.is_cert_pass_due)
 		reload_certs_now(k, RELOAD_CHANGED);
 	else
-		expiry_run(&k->expiry, k->reload.store, k->reload.domain_count);
+		expiry_run(&k->expiry, k->reload.domain_count);
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -78,6 +78,7 @@ static void close_all(struct keeper *k)
 	uv_close((uv_handle_t *)&k->hup_signal, NULL);
 	uv_close((uv_handle_t *)&k->retry_timer, NULL);
 	uv_close((uv_handle_t *)&k->sweep_timer, NULL);
+	expiry_close(&k->expiry);
 	watch_close(&k->watch);
 	monitor_close(&k->monitor);
 }
@@ -122,6 +123,7 @@ static int open_handles(struct keeper *k, struct err *err)
 	(void)uv_signal_init(&k->loop, &k->hup_signal);
 	(void)uv_timer_init(&k->loop, &k->retry_timer);
 	(void)uv_timer_init(&k->loop, &k->sweep_timer);
+	expiry_open(&k->expiry, &k->loop, k->reload.store);
 	k->term_signal.data = k->int_signal.data = k->hup_signal.data = k->retry_timer.data = k->sweep_timer.data = k;
 	k->has_handles = true;
 	if (uv_signal_start(&k->term_signal, on_term, SIGTERM) != 0 ||
