@@ -11,10 +11,10 @@
 #include <string.h>
 
 enum {
-	SLICE_COUNT = 4000, /* some 5 ms */
+	SLICE_COUNT = 4000, /* so long may the loop stand still for it */
 	PAUSE_MS = 10,
 	SMALL_COUNT = 20000,
-	LARGE_INTERVAL_MS = 600000, /* 10^6 domains take a second or two */
+	LARGE_INTERVAL_MS = 600000, /* of what is worth slicing */
 	WARN_INTERVAL_S = 86400,
 	SOON_S = 14 * 86400, /* W09: clients renew at 30 days of 90, so this one is late */
 };
