@@ -26,16 +26,16 @@ enum db_table {
 	DB_POLICIES,   /* named policies: name -> spec */
 	DB_SPECS,      /* what the operator wrote for a domain: domain -> spec */
 	DB_FILE_OF,    /* file number + domain or policy -> nothing: what a file holds */
-	DB_CERT_PATHS, /* the `cert` keys of domains: domain -> path */
 	DB_DOMAINS,    /* what is served: domain -> row */
 	DB_WITHDRAWN,  /* date + domain -> nothing: when a withdrawn row goes */
-	DB_GONE,       /* what was served until lately: domain -> its last row */
 	DB_BODIES,     /* policy bodies: SHA-256 -> reference count + bytes */
 	DB_PROBLEMS,   /* what is refused, and why */
 	DB_PEM_FILES,  /* certificate files seen: path -> stat identity, what was found */
-	DB_HOLDERS,    /* public key digest + file -> key of its row in DB_PEM_FILES */
 	DB_PAIRS,      /* certificate pairs: id -> dates, names, chain, public key digest */
 	DB_NAMES,      /* name in a certificate -> the pairs that bear it, with what the choice needs */
+	DB_CERT_PATHS, /* the `cert` keys of domains: domain -> path */
+	DB_GONE,       /* what was served until lately: domain -> its last row */
+	DB_HOLDERS,    /* public key digest + file -> key of its row in DB_PEM_FILES */
 	DB_KEYS,       /* public key digest -> private key (DER) */
 	DB_TABLE_COUNT
 };

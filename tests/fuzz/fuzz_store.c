@@ -15,6 +15,7 @@
 #include "../../certs/sweep.h"
 #include "../../config/apply.h"
 #include "../../config/domains.h"
+#include "../../config/gone.h"
 #include "../../config/known.h"
 #include "../../config/load.h"
 #include "../../config/merge.h"
@@ -45,7 +46,8 @@ static const char main_text[] = DEFAULTS POLICIES
 	"  example.org: {mx: [mx.example.org], id: 20260101, ttl: 60, tls_rpt: \"mailto:a@example.org\", cert: pem}\n"
 	"  wrong.example: {mode: strict}\n"
 	"include: [more.yaml]\n";
-static const char more_before[] = "domains:\n" GONE "  example.net: standard\n";
+static const char more_before[] = "domains:\n" GONE
+				  "  example.net: standard\n  never.example: {mode: none, mx: [mx.never.example]}\n";
 static const char more_after[] = "domains:\n  example.net: standard\n  lost.example: nowhere\n";
 
 static const char *path_of(const char *name)
@@ -307,6 +309,14 @@ static void read_domains(struct db_txn *txn)
 	db_cursor_close(cur);
 }
 
+static int on_gone(void *ctx, struct span domain, const struct domain_row *row)
+{
+	(void)ctx;
+	look_at(domain);
+	look_at(row->tls_rpt);
+	return 0;
+}
+
 static int on_spec(void *ctx, struct span domain, struct err *err)
 {
 	struct merge *m = ctx;
@@ -326,6 +336,7 @@ static int on_spec(void *ctx, struct span domain, struct err *err)
 
 static void read_files(struct db_txn *txn)
 {
+	(void)gone_each(txn, on_gone, NULL, NULL);
 	struct known known;
 	struct merge m = {.txn = txn, .known = &known};
 	struct spec none = {0};
@@ -353,6 +364,8 @@ static void write_rows(struct db_txn *txn)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		(void)rows_withdraw(&rows, span_of(names[i]), &is_changed, NULL);
 	rows.now_unix_s += 400 * 86400;
+	(void)rows_forget(&rows, SPAN_LIT("gone.example"), NULL);
+	(void)rows_forget(&rows, SPAN_LIT("never.example"), NULL);
 	(void)rows_expire(&rows, &count, NULL);
 	(void)rows_end(&rows, NULL);
 }
