@@ -82,7 +82,11 @@ static int bury_orphans(struct merge *m, enum db_table table, struct err *err)
 	uint32_t owner;
 	int rc = 0;
 	while (rc == 0 && pack_next(&rest, &name)) {
-		if (specs_get(m->txn, table, name, &owner, &stored) != 0 || owner != nobody)
+		rc = specs_get(m->txn, table, name, &owner, &stored);
+		if (rc)
+			return err_set(err, rc == ERR_NOENT ? ERR_IO : rc,
+				       "store: what was written for %.*s is missing", SPAN_ARG(name));
+		if (owner != nobody)
 			continue;
 		if (table == DB_SPECS)
 			rc = cert_paths_put(m->txn, name, stored, (struct span){NULL, 0}, err);
