@@ -7,6 +7,7 @@
 #include "known.h"
 #include "merge.h"
 #include "outcome.h"
+#include "presets.h"
 #include "rows.h"
 #include "settings_table.h"
 #include "specs.h"
@@ -156,6 +157,18 @@ static int take_main(struct apply *a, struct err *err)
 	return rc;
 }
 
+/* Another version of this program may mean other hosts by the same name. */
+static int take_presets(struct apply *a, struct err *err)
+{
+	struct buf stored;
+	buf_init(&stored, STORED_MAX_BYTES);
+	int rc = presets_encode(&stored);
+	rc = rc ? err_set(err, rc, "out of memory")
+		: put_stored(a, STORED_PRESETS, buf_span(&stored), &a->is_all_dirty, err);
+	buf_deinit(&stored);
+	return rc;
+}
+
 /* The settings and defaults in force from here on, copied out of the store. */
 static int load_in_force(struct apply *a, struct err *err)
 {
@@ -185,15 +198,20 @@ static int find_policy(struct apply *a, struct span name, struct err *err)
 	buf_reset(&a->policy_name);
 	buf_reset(&a->policy_stored);
 	a->has_policy = false;
+	static const struct spec nothing;
 	int rc = specs_get_policy(a->txn, name, &file_no, &stored);
-	if (rc == ERR_NOENT)
-		return rc;
+	bool is_preset = rc == ERR_NOENT && presets_has(name);
+	if (rc == ERR_CONFLICT || (rc == ERR_NOENT && !is_preset))
+		return ERR_NOENT;
 	(void)buf_add_span(&a->policy_name, name);
-	(void)buf_add_span(&a->policy_stored, stored);
+	if (is_preset)
+		rc = spec_encode(&nothing, &a->policy_stored); /* judge() fills it in */
+	else
+		(void)buf_add_span(&a->policy_stored, stored);
 	if (rc || a->policy_name.failed || a->policy_stored.failed)
 		return err_set(err, rc ? rc : ERR_NOMEM, "store: a policy cannot be read");
 	a->has_policy = true;
-	a->places.policy_file = known_path(&a->known, file_no);
+	a->places.policy_file = is_preset ? NULL : known_path(&a->known, file_no);
 	return 0;
 }
 
@@ -201,6 +219,7 @@ static int judge(struct apply *a, struct span domain, const struct spec *spec, c
 		 struct err *err)
 {
 	struct spec policy;
+	char room[PRESET_MX_MAX_BYTES];
 	struct outcome_input in = {
 		.domain = domain,
 		.spec = spec,
@@ -219,6 +238,7 @@ static int judge(struct apply *a, struct span domain, const struct spec *spec, c
 	if (name.len && rc == 0) {
 		if (spec_decode(buf_span(&a->policy_stored), &policy) != 0)
 			return err_set(err, ERR_IO, "store: a policy is damaged");
+		(void)presets_fill(name, &policy, room);
 		in.policy = &policy;
 		in.places.policy_line = policy.line;
 		in.places.policy_column = policy.column;
@@ -341,6 +361,8 @@ static int run(struct apply *a, struct err *err)
 		rc = merge_begin(&a->merge, a->txn, &a->known, a->load, clock_file_ns(), err);
 	if (rc == 0)
 		rc = take_main(a, err);
+	if (rc == 0)
+		rc = take_presets(a, err);
 	if (rc == 0)
 		rc = load_in_force(a, err);
 	if (rc == 0)

@@ -4,6 +4,7 @@
 #include "../base/log.h"
 #include "../base/name.h"
 #include "domains.h"
+#include "presets.h"
 #include "settings.h"
 
 #include <inttypes.h>
@@ -241,10 +242,23 @@ bool check_values(const struct check *c, size_t body_len)
 	return true;
 }
 
+static void render_preset_names(char out[PROBLEM_TEXT_BYTES])
+{
+	int len = snprintf(out, PROBLEM_TEXT_BYTES, "define it under `policies`; built in are");
+	for (size_t i = 0; i < presets_count && len < PROBLEM_TEXT_BYTES; i++)
+		len += snprintf(out + len, PROBLEM_TEXT_BYTES - (size_t)len, "%s %s", i ? "," : "",
+				presets_table[i].name);
+}
+
 void check_policy_missing(const struct check *c, struct span name)
 {
-	report(c, PROBLEM_ERROR, "E19", BIT(SPEC_POLICY), "define it under `policies`", "there is no policy %s",
-	       LOG_QUOTE(name));
+	char hint[PROBLEM_TEXT_BYTES];
+	const char *near = presets_suggest(name);
+	if (near)
+		(void)snprintf(hint, sizeof hint, "the built-in one is called %s", near);
+	else
+		render_preset_names(hint);
+	report(c, PROBLEM_ERROR, "E19", BIT(SPEC_POLICY), hint, "there is no policy %s", LOG_QUOTE(name));
 }
 
 /* The first pattern of the old body that the new ones no longer cover; false: none vanished. */

@@ -108,7 +108,7 @@ const struct key keys_table[] = {
 	 offsetof(struct settings, limits_linger_max_bytes)},
 
 	{"policy", KEY_DEFAULTS | KEY_DOMAIN, KEY_WORD, 0, 0, NULL, NULL, KEY_LIVE, "standard", false,
-	 "Name of a policy under `policies`.", SPEC_POLICY},
+	 "Name of a policy under `policies`, or of a built-in one.", SPEC_POLICY},
 	{"mode", SPEC_ANY, KEY_MODE, 0, 0, NULL, NULL, KEY_LIVE, "testing", false,
 	 "none, testing or enforce (RFC 8461 section 5). Begin with testing for two weeks or more.", SPEC_MODE},
 	{"max_age", SPEC_ANY, KEY_NUMBER, 0, POLICY_MAX_AGE_MAX_S, NULL, "seconds", KEY_LIVE, "604800", false,
@@ -152,6 +152,11 @@ bool keys_is_section(struct span name, unsigned scope)
 
 enum { WORD_MAX = 32 }; /* longer than any key; a longer word resembles none */
 
+static int lower(char c)
+{
+	return (c == '-' ? '_' : c) | 0x20;
+}
+
 /* Levenshtein, where "-" and "_" are the same letter. */
 static unsigned distance(struct span a, struct span b)
 {
@@ -164,8 +169,7 @@ static unsigned distance(struct span a, struct span b)
 		unsigned diagonal = row[0];
 		row[0] = (unsigned)i + 1;
 		for (size_t j = 0; j < b.len; j++) {
-			char x = a.p[i] == '-' ? '_' : a.p[i];
-			unsigned best = diagonal + ((x | 0x20) != (b.p[j] | 0x20));
+			unsigned best = diagonal + (lower(a.p[i]) != lower(b.p[j]));
 			diagonal = row[j + 1];
 			if (row[j] + 1 < best)
 				best = row[j] + 1;

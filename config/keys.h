@@ -69,4 +69,8 @@ const char *keys_suggest(struct span name, const char *section, unsigned scope, 
 int keys_render_sample(struct buf *out);
 int keys_render_manual(struct buf *out);
 
+/* keys_render_prose: text for the manual, escaped, as mandoc -T lint wants it: a new line for a new sentence, and none
+ * of more than 80 bytes. */
+void keys_render_prose(struct buf *out, const char *text);
+
 #endif

@@ -108,8 +108,7 @@ static void add_escaped(struct buf *out, struct span text)
 	}
 }
 
-/* As mandoc -T lint wants it: a new line for a new sentence, and none of more than 80 bytes. */
-static void add_prose(struct buf *out, const char *text)
+void keys_render_prose(struct buf *out, const char *text)
 {
 	size_t column = 0;
 	bool is_sentence_over = false;
@@ -132,7 +131,7 @@ static void add_prose(struct buf *out, const char *text)
 static void add_manual_key(struct buf *out, const struct key *k)
 {
 	(void)buf_printf(out, ".It Ic %s\n", k->path);
-	add_prose(out, k->help);
+	keys_render_prose(out, k->help);
 	if (!(k->scopes & KEY_SERVER)) {
 		(void)buf_add_text(out, "In ");
 		add_scopes(out, k->scopes);

@@ -5,6 +5,7 @@
 #include "cert_paths.h"
 #include "known.h"
 #include "load.h"
+#include "presets.h"
 #include "specs.h"
 #include "trouble.h"
 
@@ -225,7 +226,7 @@ static int merge_entry(struct merge *m, enum db_table table, const struct in_han
 {
 	bool is_domain = table == DB_SPECS;
 	uint32_t owner = f->no;
-	struct span stored = {NULL, 0};
+	struct span stored = {"", 0};
 	int rc = specs_get(m->txn, table, e->name, &owner, &stored);
 	if (rc && rc != ERR_NOENT)
 		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(e->name));
@@ -233,7 +234,9 @@ static int merge_entry(struct merge *m, enum db_table table, const struct in_han
 	if (is_there && !is_orphan && owner != f->no)
 		return report_conflict(m, f, owner, e, is_domain, err);
 	struct span news = e->is_refused ? stored : e->stored; /* refused: what was good before stays */
-	if (!is_orphan && (e->is_refused || (is_there && span_is(stored, news))))
+	/* a refused policy hides the preset of its name, as it would if it were good: stored without anything in it */
+	bool is_nothing = e->is_refused && (is_there || is_domain || !presets_has(e->name));
+	if (!is_orphan && (is_nothing || (is_there && span_is(stored, news))))
 		return 0;
 	bool is_news = !is_there || is_orphan || !spec_is_same(stored, news);
 	rc = is_domain ? cert_paths_put(m->txn, e->name, stored, news, err) : 0;

@@ -25,7 +25,8 @@ int specs_get_domain(struct db_txn *txn, struct span domain, uint32_t *out_file_
 
 int specs_get_policy(struct db_txn *txn, struct span name, uint32_t *out_file_no, struct span *out_stored)
 {
-	return specs_get(txn, DB_POLICIES, name, out_file_no, out_stored);
+	int rc = specs_get(txn, DB_POLICIES, name, out_file_no, out_stored);
+	return rc == 0 && out_stored->len == 0 ? ERR_CONFLICT : rc;
 }
 
 int specs_put(struct db_txn *txn, enum db_table table, struct span name, uint32_t file_no, struct span stored,

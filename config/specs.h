@@ -23,7 +23,8 @@ enum {
 int specs_get(struct db_txn *txn, enum db_table table, struct span name, uint32_t *out_file_no,
 	      struct span *out_stored);
 
-/* specs_get_domain, specs_get_policy: the same. */
+/* specs_get_domain, specs_get_policy: the same. ERR_CONFLICT: a preset of that name is overridden, but never was by
+ * anything good: nothing is stored but whose it is. */
 int specs_get_domain(struct db_txn *txn, struct span domain, uint32_t *out_file_no, struct span *out_stored);
 int specs_get_policy(struct db_txn *txn, struct span name, uint32_t *out_file_no, struct span *out_stored);
 

@@ -9,6 +9,7 @@ static const struct span keys[] = {
 	[STORED_SETTINGS] = {"settings", 8},
 	[STORED_DEFAULTS] = {"defaults", 8},
 	[STORED_PATTERNS] = {"includes", 8},
+	[STORED_PRESETS] = {"presets", 7},
 };
 
 int stored_find(struct db_txn *txn, enum stored_value name, struct span *out)

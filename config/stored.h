@@ -1,5 +1,5 @@
 /* stored: what the store says for all domains together: the settings, the defaults and the includes in force, the
- * layout of the store itself. */
+ * presets it was made with, the layout of the store itself. */
 #ifndef CONFIG_STORED_H
 #define CONFIG_STORED_H
 
@@ -18,6 +18,7 @@ enum stored_value {
 	STORED_SETTINGS, /* settings_table.h's form */
 	STORED_DEFAULTS, /* spec.h's */
 	STORED_PATTERNS, /* absolute includes, a NUL behind each */
+	STORED_PRESETS,  /* presets.h's */
 };
 
 /* stored_find: valid as db_get's. 0, ERR_NOENT, ERR_IO. */

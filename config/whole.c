@@ -3,6 +3,7 @@
 #include "../base/db.h"
 #include "../base/err.h"
 #include "domains.h"
+#include "presets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,14 +131,18 @@ struct span whole_domain(const struct whole *w, size_t i)
 	return entry_of(w->load, w->domains[i], WHOLE_DOMAINS).name;
 }
 
-static int find_policy(const struct whole *w, const struct spec *spec, struct spec *out, struct outcome_input *in)
+/* room: for a preset (presets.h). */
+static int find_policy(const struct whole *w, const struct spec *spec, char room[PRESET_MX_MAX_BYTES], struct spec *out,
+		       struct outcome_input *in)
 {
 	struct span name = spec_policy_name(spec, &w->defaults);
 	size_t at;
 	if (name.len == 0)
 		return 0;
+	*out = (struct spec){0};
 	if (!find(w, WHOLE_POLICIES, name, &at)) {
-		in->is_policy_missing = true;
+		in->is_policy_missing = !presets_fill(name, out, room);
+		in->policy = in->is_policy_missing ? NULL : out;
 		return 0;
 	}
 	struct spec_entry e = entry_of(w->load, w->policies[at], WHOLE_POLICIES);
@@ -145,6 +150,7 @@ static int find_policy(const struct whole *w, const struct spec *spec, struct sp
 		return ERR_CONFLICT; /* said where the policy stands */
 	if (spec_decode(e.stored, out) != 0)
 		return ERR_PARSE;
+	(void)presets_fill(name, out, room);
 	in->policy = out;
 	in->places.policy_file = w->load->files[w->policies[at].file].path;
 	in->places.policy_line = e.line;
@@ -172,6 +178,7 @@ int whole_outcome(const struct whole *w, size_t i, struct outcome *out, struct p
 	struct spec_entry e = entry_of(w->load, w->domains[i], WHOLE_DOMAINS);
 	struct spec spec, policy;
 	struct domain_row row;
+	char room[PRESET_MX_MAX_BYTES];
 	const struct source *main_source = &w->load->files[0].source;
 	struct outcome_input in = {
 		.domain = e.name,
@@ -190,7 +197,7 @@ int whole_outcome(const struct whole *w, size_t i, struct outcome *out, struct p
 		in.places.defaults_line = w->defaults.line;
 		in.places.defaults_column = w->defaults.column;
 	}
-	if (find_policy(w, &spec, &policy, &in) != 0)
+	if (find_policy(w, &spec, room, &policy, &in) != 0)
 		return 0;
 	int rc = add_history(w, &row, &in);
 	return rc ? rc : outcome_find(out, &in, problems);

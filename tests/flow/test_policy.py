@@ -373,3 +373,32 @@ def test_a_policy_that_is_nowhere_refuses_only_its_tenants(site):
     assert check.status == PROBLEMS and [p.code for p in check.errors] == ["E19"]
     assert "standrad" in check.errors[0].text
     assert_golden("G1", site.policy("good.example"))
+
+
+def test_a_preset_is_served_checked_and_printed_like_a_policy_of_ones_own(site):
+    """`check`, `policy` and the server find it by its name; an id by hand and other keys of the domain go with it."""
+    site.certify("example.com")
+    site.write(
+        "defaults: {mode: testing, max_age: 86400}\n"
+        "domains:\n  example.com: google-workspace\n  b.example: {policy: microsoft-365, mode: enforce, max_age: 604800}\n"
+        "  c.example: {policy: google-workspace, mode: enforce, max_age: 604800, mx: [mail.example.com]}\n"
+    )
+    check = site.check()
+    assert check.status == DONE and not check.find("W07") and not check.find("I01")
+    google = site.policy()
+    assert google.split(b"\r\n")[1:4] == [b"mode: testing", b"mx: smtp.google.com", b"mx: aspmx.l.google.com"]
+    assert b"\r\nmx: *.aspmx.l.google.com\r\n" in google
+    microsoft = site.policy("b.example")
+    assert b"\r\nmode: enforce\r\nmx: *.mail.protection.outlook.com\r\n" in microsoft
+    assert b"\r\nmx: *.h-v1.mx.microsoft\r\n" in microsoft
+    assert_golden("G1", site.policy("c.example"))
+    with site.serve() as server:
+        assert server.body() == google
+
+
+def test_a_mistyped_preset_is_named(site):
+    site.write(domains("  example.com: microsoft365\n", tenant("good.example")))
+    problem = site.check().errors[0]
+    assert problem.code == "E19" and "microsoft-365" in problem.hint
+    site.write(domains("  example.com: office365\n", tenant("good.example")))
+    assert all(name in site.check().errors[0].hint for name in ("google-workspace", "microsoft-365", "fastmail", "proton"))

@@ -1163,6 +1163,85 @@ static void test_apply_warns_once_about_a_change_that_is_risky(void **state)
 		      "version: STSv1\r\nmode: enforce\r\nmx: other.example.com\r\nmax_age: 604800\r\n", NULL);
 }
 
+/* --- built-in policies -------------------------------------------------------------------------------------------- */
+
+#define PROTON "mx: mail.protonmail.ch\r\nmx: mailsec.protonmail.ch\r\n"
+#define PROTON_BODY "version: STSv1\r\nmode: testing\r\n" PROTON "max_age: 86400\r\n"
+#define A_PROTON "defaults: {mode: testing, max_age: 86400}\ndomains: {a.example: proton}\n"
+
+static void test_apply_preset_gives_way_to_the_yaml_and_comes_back(void **state)
+{
+	(void)state;
+	site_apply_main(&s, A_PROTON);
+	expect_served(__LINE__, "a.example", PROTON_BODY, SITE_STAMP);
+	site_apply_main(&s, "policies: {proton: {mx: m.example}}\n" A_PROTON);
+	expect_served(__LINE__, "a.example", "version: STSv1\r\nmode: testing\r\nmx: m.example\r\nmax_age: 86400\r\n",
+		      "20260601000001");
+	site_apply_main(&s, "policies: {proton: {mode: enforce}}\n" A_PROTON); /* what it lacks is filled in */
+	expect_served(__LINE__, "a.example", "version: STSv1\r\nmode: enforce\r\n" PROTON "max_age: 86400\r\n",
+		      "20260601000002");
+	site_apply_main(&s, A_PROTON);
+	expect_served(__LINE__, "a.example", PROTON_BODY, "20260601000003");
+	assert_int_equal(s.result.error_count, 0);
+}
+
+static void test_apply_refused_policy_is_not_replaced_by_the_preset_of_its_name(void **state)
+{
+	(void)state;
+	static const char refused[] = "policies: {proton: {mx: \"a b\"}}\n" A_PROTON;
+	site_apply_main(&s, refused); /* new and wrong: not served */
+	expect_gone(__LINE__, "a.example");
+	expect_fresh(__LINE__, "E04");
+	expect_fresh(__LINE__, "E19");
+	site_apply_main(&s, "# the same\n"
+			    "policies: {proton: {mx: \"a b\"}}\n" A_PROTON);
+	expect_gone(__LINE__, "a.example");
+	site_apply_main(&s, A_PROTON);
+	expect_served(__LINE__, "a.example", PROTON_BODY, SITE_STAMP);
+	assert_int_equal(s.result.error_count, 0);
+	site_apply_main(&s, refused); /* good before: stays */
+	expect_served(__LINE__, "a.example", PROTON_BODY, SITE_STAMP);
+	site_apply_main(&s, "policies: {proton: {mx: m.example}}\n" A_PROTON);
+	expect_served(__LINE__, "a.example", "version: STSv1\r\nmode: testing\r\nmx: m.example\r\nmax_age: 86400\r\n",
+		      "20260601000001");
+}
+
+static void put_meta(const char *key, const char *value)
+{
+	struct db_txn *txn;
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(db_put(txn, DB_META, span_of(key), span_of(value), NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+}
+
+/* What an update of the program does. Stands in for the row that the version before would have left: it is taken away
+ * together with its body, and only a look at every domain brings it back. */
+static void test_apply_other_presets_of_a_later_version_reach_every_domain(void **state)
+{
+	(void)state;
+	site_apply_main(&s, A_PROTON);
+	struct site_row before = site_row(&s, "a.example"), after;
+	put_meta("presets", "those of another version");
+	site_apply(&s);
+	assert_true(s.result.is_committed);
+	assert_int_equal(s.result.changed_count, 0); /* they say the same: no id changes */
+	after = site_row(&s, "a.example");
+	assert_memory_equal(&before, &after, sizeof before);
+	struct db_txn *txn;
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(
+		db_delete(txn, DB_BODIES, (struct span){(char *)before.row.body, sizeof before.row.body}, NULL), 0);
+	assert_int_equal(db_delete(txn, DB_DOMAINS, SPAN_LIT("a.example"), NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+	site_apply(&s);
+	expect_gone(__LINE__, "a.example");
+	put_meta("presets", "those of another version");
+	site_apply(&s);
+	expect_served(__LINE__, "a.example", PROTON_BODY, SITE_STAMP);
+	site_apply(&s);
+	assert_false(s.result.is_committed);
+}
+
 /* --- any order of events
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -1191,7 +1270,9 @@ static void write_at_random(const char *name, bool is_main)
 		"q",
 		ENFORCE,
 		TESTING,
+		"{policy: proton, mode: none, max_age: 9}",
 	};
+	static const char *const policies[] = {"p", "q", "proton"};
 	struct buf text;
 	buf_init(&text, 10000);
 	if (dice(30) == 0)
@@ -1199,7 +1280,8 @@ static void write_at_random(const char *name, bool is_main)
 	if (is_main)
 		(void)buf_printf(&text, "include: [d/*.yaml]\ndefaults: %s\n", dice(2) ? "{mode: testing}" : ENFORCE);
 	if (dice(4) == 0)
-		(void)buf_printf(&text, "policies:\n  %c: %s\n", 'p' + (int)dice(2), dice(2) ? ENFORCE : TESTING);
+		(void)buf_printf(&text, "policies:\n  %s: %s\n", policies[dice(3)],
+				 values[dice(2) + (dice(4) == 0) * 5]);
 	(void)buf_printf(&text, "domains:\n  %c.only: {mode: none, max_age: 1, mx: m.example}\n",
 			 is_main ? 'm' : name[2]);
 	for (char c = 'a'; c < 'f'; c++)
@@ -1364,6 +1446,9 @@ int main(void)
 		TEST(test_cert_paths_follow_what_is_written),
 		TEST(test_stored_layout_without_cert_paths_is_brought_up),
 		TEST(test_apply_warns_once_about_a_change_that_is_risky),
+		TEST(test_apply_preset_gives_way_to_the_yaml_and_comes_back),
+		TEST(test_apply_refused_policy_is_not_replaced_by_the_preset_of_its_name),
+		TEST(test_apply_other_presets_of_a_later_version_reach_every_domain),
 		TEST(test_apply_any_order_of_events_ends_in_what_the_files_say),
 	};
 	return cmocka_run_group_tests_name("apply", tests, NULL, NULL);

@@ -52,6 +52,8 @@ static const char *body_of(const char *domain)
 
 #define BODY(mode, mx, max_age) "version: STSv1\r\nmode: " mode "\r\nmx: " mx "\r\nmax_age: " max_age "\r\n"
 
+#define PROTON_MX "mail.protonmail.ch\r\nmx: mailsec.protonmail.ch"
+
 /* A-P2: what site_check_body demands of it holds as well. */
 static void test_whole_golden_bodies_from_yaml(void **state)
 {
@@ -158,6 +160,35 @@ static void test_whole_refused_entries_and_policies_give_no_body(void **state)
 	assert_non_null(body_of("d.example"));
 }
 
+static void test_whole_presets_give_their_mx_and_give_way_to_the_yaml(void **state)
+{
+	(void)state;
+	site_write(&s, SITE_MAIN,
+		   "defaults: {mode: testing, max_age: 86400}\n"
+		   "policies:\n  google-workspace: {mode: none, mx: m.example}\n  fastmail: {mode: x}\n"
+		   "domains:\n  a.example: proton\n  b.example: google-workspace\n  c.example: fastmail\n"
+		   "  d.example: {policy: proton, mode: enforce, max_age: 604800}\n"
+		   "  e.example: {policy: proton, mx: own.example}\n  f.example: protn\n");
+	look(NULL);
+	assert_string_equal(body_of("a.example"), BODY("testing", PROTON_MX, "86400"));
+	assert_string_equal(body_of("b.example"), BODY("none", "m.example", "86400"));
+	assert_null(body_of("c.example")); /* refused is not the same as not there */
+	assert_string_equal(body_of("d.example"), BODY("enforce", PROTON_MX, "604800"));
+	assert_string_equal(body_of("e.example"), BODY("testing", "own.example", "86400"));
+	assert_int_equal(problems.error_count, 0);
+	assert_null(body_of("f.example"));
+	const struct problem *p = site_find_problem(&problems, "E19");
+	assert_non_null(strstr(p->hint, "proton"));
+	site_write(&s, SITE_MAIN,
+		   "policies: {proton: {mode: enforce, max_age: 604800}}\ndomains: {a.example: proton}\n");
+	look(NULL);
+	assert_string_equal(body_of("a.example"), BODY("enforce", PROTON_MX, "604800"));
+	site_write(&s, SITE_MAIN, "domains: {a.example: proton}\n"); /* it has no mode of its own */
+	look(NULL);
+	assert_null(body_of("a.example"));
+	assert_non_null(site_find_problem(&problems, "E01"));
+}
+
 static void test_whole_broken_files_are_left_out(void **state)
 {
 	(void)state;
@@ -199,6 +230,7 @@ int main(void)
 		TEST(test_whole_values_come_from_the_nearest_level),
 		TEST(test_whole_name_in_two_files_is_the_first_ones),
 		TEST(test_whole_refused_entries_and_policies_give_no_body),
+		TEST(test_whole_presets_give_their_mx_and_give_way_to_the_yaml),
 		TEST(test_whole_broken_files_are_left_out),
 		TEST(test_whole_is_compared_with_what_is_served),
 	};
