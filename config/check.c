@@ -14,8 +14,6 @@
 enum {
 	ENFORCE_MIN_S = 604800, /* RFC 8461 10.2: weeks; a large sender raises anything shorter to this */
 	TESTING_MIN_S = 86400,
-	TESTING_LONG_S = 90 * 86400,
-	TTL_LONG_S = 86400,
 };
 
 /* The innermost level that has a say in the keys concerned. */
@@ -32,10 +30,8 @@ static enum spec_origin level_of(const struct check *c, unsigned keys)
 	return has[ORIGIN_DEFAULTS] && c->places->defaults_file ? ORIGIN_DEFAULTS : ORIGIN_DOMAIN;
 }
 
-/* Reports at that level's place, without naming the domain unless it is the domain's own: so it is told once. */
-__attribute__((format(printf, 6, 7))) static void report(const struct check *c, enum problem_severity severity,
-							 const char *code, unsigned keys, const char *hint,
-							 const char *fmt, ...)
+void check_report(const struct check *c, enum problem_severity severity, const char *code, unsigned keys,
+		  const char *hint, const char *fmt, ...)
 {
 	char text[PROBLEM_TEXT_BYTES];
 	va_list ap;
@@ -83,22 +79,36 @@ static bool check_required(const struct check *c)
 	bool is_good = true;
 	char name[NAME_MAX_BYTES + 16];
 	if (!spec_has(v, SPEC_MODE)) {
-		report(c, PROBLEM_ERROR, "E01", 0, "begin with `mode: testing`", "%.*s has no mode",
-		       SPAN_ARG(c->domain));
+		check_report(c, PROBLEM_ERROR, "E01", 0, "begin with `mode: testing`", "%.*s has no mode",
+			     SPAN_ARG(c->domain));
 		is_good = false;
 	}
 	if (!spec_has(v, SPEC_MAX_AGE)) {
-		report(c, PROBLEM_ERROR, "E02", 0, "such as `max_age: 604800`, a week", "%.*s has no max_age",
-		       SPAN_ARG(c->domain));
+		check_report(c, PROBLEM_ERROR, "E02", 0, "such as `max_age: 604800`, a week", "%.*s has no max_age",
+			     SPAN_ARG(c->domain));
 		is_good = false;
 	}
 	if (is_good && v->mx.len == 0 && v->mode != POLICY_NONE) {
 		unsigned keys = spec_has(v, SPEC_MX) ? BIT(SPEC_MX) | BIT(SPEC_MODE) : 0;
-		report(c, PROBLEM_ERROR, "E03", keys, "list the MX hosts of the domain", "%s: mode %s without any mx",
-		       who(c, keys, name), policy_mode_name(v->mode));
+		check_report(c, PROBLEM_ERROR, "E03", keys, "list the MX hosts of the domain",
+			     "%s: mode %s without any mx", who(c, keys, name), policy_mode_name(v->mode));
 		is_good = false;
 	}
 	return is_good;
+}
+
+/* What the ledger knows is the domain's own: not said of a policy that many share. */
+static void warn_short_enforce(const struct check *c, unsigned keys)
+{
+	char name[NAME_MAX_BYTES + 16], date[CLOCK_ISO_BYTES], since[CLOCK_ISO_BYTES + 32] = "";
+	if (level_of(c, keys) == ORIGIN_DOMAIN && c->row && c->row->state == DOMAIN_LIVE &&
+	    c->row->mode == POLICY_ENFORCE) {
+		clock_render_iso(c->row->mode_since_unix_s, date);
+		(void)snprintf(since, sizeof since, ", which it is in since %s", date);
+	}
+	check_report(c, PROBLEM_WARNING, "W01", keys, "604800 or more: weeks protect, hours do not",
+		     "%s: max_age %" PRIu32 " is short for mode enforce%s", who(c, keys, name),
+		     c->resolved->values.max_age_s, since);
 }
 
 static void warn_max_age(const struct check *c)
@@ -107,18 +117,17 @@ static void warn_max_age(const struct check *c)
 	unsigned keys = BIT(SPEC_MODE) | BIT(SPEC_MAX_AGE);
 	char name[NAME_MAX_BYTES + 16];
 	if (v->max_age_s == 0)
-		report(c, PROBLEM_WARNING, "W02", BIT(SPEC_MAX_AGE), "86400 is a day",
-		       "%s: some senders reject max_age 0", who(c, BIT(SPEC_MAX_AGE), name));
+		check_report(c, PROBLEM_WARNING, "W02", BIT(SPEC_MAX_AGE), "86400 is a day",
+			     "%s: some senders reject max_age 0", who(c, BIT(SPEC_MAX_AGE), name));
 	else if (v->mode == POLICY_ENFORCE && v->max_age_s < ENFORCE_MIN_S)
-		report(c, PROBLEM_WARNING, "W01", keys, "604800 or more: weeks protect, hours do not",
-		       "%s: max_age %" PRIu32 " is short for mode enforce", who(c, keys, name), v->max_age_s);
+		warn_short_enforce(c, keys);
 	else if (v->mode == POLICY_TESTING && v->max_age_s < TESTING_MIN_S)
-		report(c, PROBLEM_WARNING, "W01", keys, "86400 or more",
-		       "%s: max_age %" PRIu32 " is short for mode testing", who(c, keys, name), v->max_age_s);
+		check_report(c, PROBLEM_WARNING, "W01", keys, "86400 or more",
+			     "%s: max_age %" PRIu32 " is short for mode testing", who(c, keys, name), v->max_age_s);
 	if (v->max_age_s >= POLICY_MAX_AGE_MAX_S)
-		report(c, PROBLEM_WARNING, "W03", BIT(SPEC_MAX_AGE), "31536000 is a year",
-		       "%s: some senders replace max_age %" PRIu32 " by a day", who(c, BIT(SPEC_MAX_AGE), name),
-		       v->max_age_s);
+		check_report(c, PROBLEM_WARNING, "W03", BIT(SPEC_MAX_AGE), "31536000 is a year",
+			     "%s: some senders replace max_age %" PRIu32 " by a day", who(c, BIT(SPEC_MAX_AGE), name),
+			     v->max_age_s);
 }
 
 /* "*.com", "*.co.uk": a pattern that anybody can get a name under (RFC 8461 10.4). */
@@ -170,19 +179,18 @@ static void warn_mx(const struct check *c)
 		bool is_wildcard = item.len > 2 && item.p[0] == '*';
 		struct span suffix = {item.p + 2, item.len - 2};
 		if (is_wildcard && is_public_suffix(suffix))
-			report(c, PROBLEM_WARNING, "W06", BIT(SPEC_MX), "name the hosts, or a narrower pattern",
-			       "mx %.*s admits hosts of anybody", SPAN_ARG(item));
+			check_report(c, PROBLEM_WARNING, "W06", BIT(SPEC_MX), "name the hosts, or a narrower pattern",
+				     "mx %.*s admits hosts of anybody", SPAN_ARG(item));
 		for (size_t i = 0; i < sizeof misleading / sizeof *misleading; i++)
 			if (span_is(item, span_of(misleading[i].pattern)) &&
 			    !is_covered(c->resolved->values.mx, misleading[i].missed))
-				report(c, PROBLEM_WARNING, "W07", BIT(SPEC_MX), misleading[i].better,
-				       "mx %.*s does not match %s: a wildcard is one label", SPAN_ARG(item),
-				       misleading[i].missed);
+				check_report(c, PROBLEM_WARNING, "W07", BIT(SPEC_MX), misleading[i].better,
+					     "mx %.*s does not match %s: a wildcard is one label", SPAN_ARG(item),
+					     misleading[i].missed);
 	}
 }
 
-/* The wildcard that makes item superfluous; false when none does. */
-static bool find_wildcard_over(struct span mx, struct span item, struct span *out)
+bool check_find_wildcard(struct span mx, struct span item, struct span *out)
 {
 	while (pack_next(&mx, out))
 		if (out->p[0] == '*' && !span_is(*out, item) && name_matches_mx(*out, item))
@@ -194,9 +202,9 @@ static void inform_redundant_mx(const struct check *c)
 {
 	struct span rest = c->resolved->values.mx, item, over;
 	while (pack_next(&rest, &item))
-		if (item.len && item.p[0] != '*' && find_wildcard_over(c->resolved->values.mx, item, &over))
-			report(c, PROBLEM_INFO, "I01", BIT(SPEC_MX), NULL, "mx %.*s is covered by %.*s", SPAN_ARG(item),
-			       SPAN_ARG(over));
+		if (item.len && item.p[0] != '*' && check_find_wildcard(c->resolved->values.mx, item, &over))
+			check_report(c, PROBLEM_INFO, "I01", BIT(SPEC_MX), NULL, "mx %.*s is covered by %.*s",
+				     SPAN_ARG(item), SPAN_ARG(over));
 }
 
 static void warn_rest(const struct check *c)
@@ -204,28 +212,30 @@ static void warn_rest(const struct check *c)
 	const struct spec *v = &c->resolved->values;
 	char name[NAME_MAX_BYTES + 16];
 	if (v->mode == POLICY_NONE && v->mx.len == 0)
-		report(c, PROBLEM_WARNING, "W04", BIT(SPEC_MODE), "keep the mx list",
-		       "%s: some senders reject mode none without mx", who(c, BIT(SPEC_MODE), name));
+		check_report(c, PROBLEM_WARNING, "W04", BIT(SPEC_MODE), "keep the mx list",
+			     "%s: some senders reject mode none without mx", who(c, BIT(SPEC_MODE), name));
 	if (v->mode != POLICY_NONE && !spec_has(v, SPEC_TLS_RPT) && !c->settings->dns_tls_rpt)
-		report(c, PROBLEM_WARNING, "W08", BIT(SPEC_MODE), "set dns.tls_rpt, so that senders report failures",
-		       "%s: mode %s without TLS reports", who(c, BIT(SPEC_MODE), name), policy_mode_name(v->mode));
+		check_report(c, PROBLEM_WARNING, "W08", BIT(SPEC_MODE),
+			     "set dns.tls_rpt, so that senders report failures", "%s: mode %s without TLS reports",
+			     who(c, BIT(SPEC_MODE), name), policy_mode_name(v->mode));
 	uint32_t ttl_s = spec_has(v, SPEC_TTL) ? v->ttl_s : c->settings->dns_ttl_s;
-	if (ttl_s > TTL_LONG_S)
-		report(c, PROBLEM_WARNING, "W13", spec_has(v, SPEC_TTL) ? BIT(SPEC_TTL) : BIT(SPEC_MODE),
-		       "300 to 3600 is usual", "a TTL of %" PRIu32 " seconds delays every change", ttl_s);
+	if (ttl_s > CHECK_TTL_LONG_S)
+		check_report(c, PROBLEM_WARNING, "W13", spec_has(v, SPEC_TTL) ? BIT(SPEC_TTL) : BIT(SPEC_MODE),
+			     "300 to 3600 is usual", "a TTL of %" PRIu32 " seconds delays every change", ttl_s);
 }
 
 static bool check_size(const struct check *c, size_t body_len)
 {
 	if (body_len > POLICY_BODY_MAX_BYTES) {
-		report(c, PROBLEM_ERROR, "E08", BIT(SPEC_MX), "use a wildcard",
-		       "the policy has %zu bytes; some senders read no more than %d", body_len, POLICY_BODY_MAX_BYTES);
+		check_report(c, PROBLEM_ERROR, "E08", BIT(SPEC_MX), "use a wildcard",
+			     "the policy has %zu bytes; some senders read no more than %d", body_len,
+			     POLICY_BODY_MAX_BYTES);
 		return false;
 	}
 	if (body_len > POLICY_BODY_WARN_BYTES)
-		report(c, PROBLEM_WARNING, "E08", BIT(SPEC_MX), "use a wildcard",
-		       "the policy has %zu bytes; a sender in use reads no more than %d", body_len,
-		       POLICY_BODY_WARN_BYTES);
+		check_report(c, PROBLEM_WARNING, "E08", BIT(SPEC_MX), "use a wildcard",
+			     "the policy has %zu bytes; a sender in use reads no more than %d", body_len,
+			     POLICY_BODY_WARN_BYTES);
 	return true;
 }
 
@@ -258,52 +268,5 @@ void check_policy_missing(const struct check *c, struct span name)
 		(void)snprintf(hint, sizeof hint, "the built-in one is called %s", near);
 	else
 		render_preset_names(hint);
-	report(c, PROBLEM_ERROR, "E19", BIT(SPEC_POLICY), hint, "there is no policy %s", LOG_QUOTE(name));
-}
-
-/* The first pattern of the old body that the new ones no longer cover; false: none vanished. */
-static bool find_vanished_mx(struct span old_body, struct span mx, struct span *out)
-{
-	struct span over;
-	size_t pos = 0;
-	while (policy_next_mx(old_body, &pos, out) == 0)
-		if (!pack_has(mx, *out) && !find_wildcard_over(mx, *out, &over))
-			return true;
-	return false;
-}
-
-bool check_history(const struct check *c, const struct domain_row *row, struct span old_body, bool is_body_changed,
-		   int64_t now_unix_s)
-{
-	const struct spec *v = &c->resolved->values;
-	char date[CLOCK_ISO_BYTES];
-	struct span gone;
-	bool is_published = row && row->state == DOMAIN_LIVE;
-	if (!is_published || row->mode == POLICY_NONE) {
-		if (v->mode == POLICY_ENFORCE && is_body_changed)
-			report(c, PROBLEM_WARNING, "W05", 0, "`mode: testing` for two weeks shows what would be lost",
-			       "%.*s goes straight to mode enforce", SPAN_ARG(c->domain));
-	}
-	if (!row)
-		return true;
-	if (is_body_changed && spec_has(v, SPEC_ID) && span_is(v->id, span_of(row->id))) {
-		report(c, PROBLEM_ERROR, "E14", 0, "change the id together with the policy, or take it out",
-		       "%.*s: the policy changed but its id %s stayed; the old policy goes on being served",
-		       SPAN_ARG(c->domain), row->id);
-		return false;
-	}
-	if (is_body_changed && row->mode == POLICY_ENFORCE && v->mode == POLICY_ENFORCE &&
-	    find_vanished_mx(old_body, v->mx, &gone)) {
-		clock_render_iso(now_unix_s + (int64_t)row->max_age_s, date);
-		report(c, PROBLEM_WARNING, "E15", 0, "keep old and new mx together until then",
-		       "%.*s: mx %.*s goes, but senders may hold the old policy until %s", SPAN_ARG(c->domain),
-		       SPAN_ARG(gone), date);
-	}
-	if (is_published && row->mode == POLICY_TESTING && v->mode == POLICY_TESTING &&
-	    now_unix_s - row->mode_since_unix_s > TESTING_LONG_S) {
-		clock_render_iso(row->mode_since_unix_s, date);
-		report(c, PROBLEM_WARNING, "W12", 0, "read the TLS reports, then go to enforce",
-		       "%.*s is in mode testing since %s", SPAN_ARG(c->domain), date);
-	}
-	return true;
+	check_report(c, PROBLEM_ERROR, "E19", BIT(SPEC_POLICY), hint, "there is no policy %s", LOG_QUOTE(name));
 }

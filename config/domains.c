@@ -102,3 +102,12 @@ int domains_body(struct db_txn *txn, const struct domain_row *row, struct span *
 	*out = (struct span){value.p + BODY_HEAD_BYTES, value.len - BODY_HEAD_BYTES};
 	return 0;
 }
+
+int64_t domains_cached_until(const struct domain_row *row, int64_t now_unix_s)
+{
+	int64_t until = row->cached_until_unix_s > now_unix_s ? row->cached_until_unix_s : 0;
+	if (row->mode == POLICY_NONE)
+		return until;
+	int64_t current = now_unix_s + (int64_t)row->max_age_s;
+	return current > until ? current : until;
+}

@@ -50,6 +50,10 @@ int domains_body(struct db_txn *txn, const struct domain_row *row, struct span *
 /* domains_decode: decodes what a cursor on DB_DOMAINS stands on. ERR_PARSE when it is not a row. */
 int domains_decode(struct span value, struct domain_row *out);
 
+/* domains_cached_until: until when senders may hold what the row serves, or served before, in mode enforce or testing
+ * (RFC 8461 3.2, 5.1); 0: they hold nothing of the kind. */
+int64_t domains_cached_until(const struct domain_row *row, int64_t now_unix_s);
+
 /* domains_encode: appends the stored form. */
 struct buf;
 int domains_encode(const struct domain_row *row, struct buf *out);

@@ -71,7 +71,13 @@ static int render(struct outcome *v)
 
 int outcome_find(struct outcome *v, const struct outcome_input *in, struct problem_list *out)
 {
-	struct check c = {in->domain, &v->resolved, in->settings, &in->places, in->wants_advice, out};
+	struct check c = {.domain = in->domain,
+			  .resolved = &v->resolved,
+			  .settings = in->settings,
+			  .places = &in->places,
+			  .row = in->has_history ? in->row : NULL,
+			  .wants_advice = in->wants_advice,
+			  .out = out};
 	v->is_good = false;
 	spec_resolve(in->spec, in->policy, in->defaults, &v->resolved);
 	if (in->is_policy_missing) {

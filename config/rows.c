@@ -77,16 +77,6 @@ static int drop_index(struct db_txn *txn, struct span domain, const struct domai
 /* --- changes ---------------------------------------------------------------------------------------------------------
  */
 
-/* Until when senders may hold what the row serves, or served before (RFC 8461 3.2, 5.1). */
-static int64_t cached_until(const struct domain_row *row, int64_t now_unix_s)
-{
-	int64_t until = row->cached_until_unix_s > now_unix_s ? row->cached_until_unix_s : 0;
-	if (row->mode == POLICY_NONE)
-		return until;
-	int64_t current = now_unix_s + (int64_t)row->max_age_s;
-	return current > until ? current : until;
-}
-
 static void take_used(struct domain_row *row, struct ids_used used)
 {
 	row->stamp_unix_s = used.stamp_unix_s;
@@ -99,7 +89,7 @@ static void change_body(struct domain_row *row, const struct domain_row *old, co
 {
 	memcpy(row->body, digest, SHA256_BYTES);
 	row->changed_unix_s = now_unix_s;
-	row->cached_until_unix_s = old ? cached_until(old, now_unix_s) : 0;
+	row->cached_until_unix_s = old ? domains_cached_until(old, now_unix_s) : 0;
 	if (!old || old->mode != mode || old->state != row->state)
 		row->mode_since_unix_s = now_unix_s;
 	if (!old)
@@ -240,7 +230,7 @@ int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct 
 	if (rc)
 		return err_set(err, rc, "store: a row cannot be read");
 	*out_changed = true;
-	if (cached_until(&old, r->now_unix_s) <= r->now_unix_s)
+	if (domains_cached_until(&old, r->now_unix_s) <= r->now_unix_s)
 		return retire(r, domain, &old, err);
 	struct buf body;
 	buf_init(&body, 2 * POLICY_BODY_MAX_BYTES);

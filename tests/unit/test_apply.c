@@ -1163,6 +1163,19 @@ static void test_apply_warns_once_about_a_change_that_is_risky(void **state)
 		      "version: STSv1\r\nmode: enforce\r\nmx: other.example.com\r\nmax_age: 604800\r\n", NULL);
 }
 
+static void test_apply_warns_about_a_long_ttl_when_it_delays_a_change(void **state)
+{
+	(void)state; /* W13 */
+	site_apply_main(&s, "dns: {ttl: 172800}\n" A_ENFORCE);
+	assert_null(site_find_problem(&s.result.fresh, "W13"));
+	site_apply_main(&s, "dns: {ttl: 300}\n" A_TESTING); /* lowered too late */
+	const struct problem *p = site_find_problem(&s.result.fresh, "W13");
+	assert_non_null(p);
+	assert_non_null(strstr(p->text, "2026-06-03T00:00:00Z"));
+	site_apply_main(&s, "dns: {ttl: 300}\n" A_ENFORCE);
+	assert_null(site_find_problem(&s.result.fresh, "W13"));
+}
+
 /* --- built-in policies -------------------------------------------------------------------------------------------- */
 
 #define PROTON "mx: mail.protonmail.ch\r\nmx: mailsec.protonmail.ch\r\n"
@@ -1446,6 +1459,7 @@ int main(void)
 		TEST(test_cert_paths_follow_what_is_written),
 		TEST(test_stored_layout_without_cert_paths_is_brought_up),
 		TEST(test_apply_warns_once_about_a_change_that_is_risky),
+		TEST(test_apply_warns_about_a_long_ttl_when_it_delays_a_change),
 		TEST(test_apply_preset_gives_way_to_the_yaml_and_comes_back),
 		TEST(test_apply_refused_policy_is_not_replaced_by_the_preset_of_its_name),
 		TEST(test_apply_other_presets_of_a_later_version_reach_every_domain),

@@ -545,12 +545,124 @@ static void test_check_testing_for_more_than_90_days(void **state)
 	expect_now(__LINE__, TESTING("m.example"), "W12", false);
 	s.now_unix_s++;
 	expect_now(__LINE__, TESTING("m.example"), "W12", true);
+	s.now_unix_s -= 2 * 365 * 86400; /* a clock that was set back: no date lies in the future of a rule */
+	expect_now(__LINE__, TESTING("m.example"), "W12", false);
+	s.now_unix_s += 2 * 365 * 86400;
 	expect_now(__LINE__, ENFORCE("m.example"), "W12", false);
 	site_apply_main(&s, TESTING("other.example")); /* another body, the same mode */
 	expect_now(__LINE__, TESTING("other.example"), "W12", true);
 	site_apply_main(&s, ENFORCE("m.example"));
 	site_apply_main(&s, TESTING("m.example"));
 	expect_now(__LINE__, TESTING("m.example"), "W12", false);
+}
+
+/* The one problem of that code says each of the texts; NULL ends them. */
+static void expect_said(int line, const char *yaml, const char *code, const char *const texts[])
+{
+	struct problem_list l;
+	site_write(&s, SITE_MAIN, yaml);
+	site_check(&s, true, &l);
+	const struct problem *p = site_find_problem(&l, code);
+	if (!p || count_code(&l, code) != 1) {
+		print_all(&l);
+		fail_msg("line %d: not one %s", line, code);
+	}
+	for (; *texts; texts++)
+		if (!strstr(p->text, *texts) && !strstr(p->hint, *texts)) {
+			print_all(&l);
+			fail_msg("line %d: it does not say %s", line, *texts);
+		}
+	problem_list_deinit(&l);
+}
+#define SAID(yaml, code, ...) expect_said(__LINE__, yaml, code, (const char *const[]){__VA_ARGS__, NULL})
+
+#define ENFORCE_FOR(max_age) "domains: {example.com: {mode: enforce, max_age: " max_age ", mx: m.example}}\n"
+#define IN_DAYS(n) (SITE_NOW + (n)*INT64_C(86400))
+
+static void test_check_straight_to_enforce_says_since_when_it_was_none(void **state)
+{
+	(void)state; /* W05 */
+	site_apply_main(&s, NONE("m.example"));
+	s.now_unix_s = IN_DAYS(10);
+	SAID(ENFORCE("m.example"), "W05", "since 2026-06-01T00:00:00Z");
+	site_apply_main(&s, TESTING("m.example"));
+	site_apply_main(&s, "domains: {}\n"); /* withdrawn, on the 11th */
+	s.now_unix_s = IN_DAYS(11);
+	SAID(ENFORCE("m.example"), "W05", "since 2026-06-11T00:00:00Z");
+}
+
+static void test_check_short_max_age_says_since_when_it_is_enforced(void **state)
+{
+	(void)state; /* W01 */
+	static const char shared[] = "policies: {p: {mode: enforce, max_age: 86400, mx: m.example}}\n"
+				     "domains: {a.example: p, b.example: p}\n";
+	struct problem_list l;
+	SAID(ENFORCE_FOR("86400"), "W01", "short for mode enforce");
+	site_apply_main(&s, ENFORCE_FOR("86400"));
+	s.now_unix_s = IN_DAYS(40);
+	SAID(ENFORCE_FOR("86400"), "W01", "since 2026-06-01T00:00:00Z");
+	SAID(ENFORCE_FOR("86401"), "W01", "since 2026-06-01T00:00:00Z");
+	site_apply_main(&s, shared);
+	site_check(&s, true, &l); /* what is shared is told once, and has no date */
+	assert_int_equal(count_code(&l, "W01"), 1);
+	assert_null(strstr(site_find_problem(&l, "W01")->text, "since"));
+	problem_list_deinit(&l);
+}
+
+static void test_check_vanished_mx_spells_out_the_union_and_the_ledgers_date(void **state)
+{
+	(void)state; /* E15 */
+	site_apply_main(&s, ENFORCE("[mx1.a.example, \"*.b.example\"]"));
+	SAID(ENFORCE("[mx2.a.example]"), "E15", "2026-06-08T00:00:00Z",
+	     "mx: [mx1.a.example, \"*.b.example\", mx2.a.example]");
+	s.now_unix_s = IN_DAYS(1); /* a shorter max_age does not shorten what was handed out before */
+	site_apply_main(&s, "domains: {example.com: {mode: enforce, max_age: 3600, mx: [mx1.a.example]}}\n");
+	s.now_unix_s = IN_DAYS(2);
+	SAID("domains: {example.com: {mode: enforce, max_age: 3600, mx: [mx2.a.example]}}\n", "E15",
+	     "2026-06-09T00:00:00Z", "mx: [mx1.a.example, mx2.a.example]");
+	s.now_unix_s = IN_DAYS(9);
+	SAID("domains: {example.com: {mode: enforce, max_age: 3600, mx: [mx2.a.example]}}\n", "E15",
+	     "2026-06-10T01:00:00Z");
+}
+
+static void test_check_union_that_is_too_long_is_not_cut_off(void **state)
+{
+	(void)state; /* E15 */
+	struct buf text;
+	buf_init(&text, 10000);
+	(void)buf_add_text(&text, "domains: {example.com: {mode: enforce, max_age: 604800, mx: [gone.example");
+	for (unsigned i = 0; i < 40; i++)
+		(void)buf_printf(&text, ", mx%u.mail.example.com", i);
+	(void)buf_add_text(&text, "]}}\n");
+	site_apply_main(&s, buf_text(&text));
+	buf_deinit(&text);
+	SAID(ENFORCE("mx1.mail.example.com"), "E15", "gone.example", "keep old and new mx together");
+}
+
+static void test_check_older_policy_outlives_a_shorter_max_age(void **state)
+{
+	(void)state; /* I02 */
+	site_apply_main(&s, ENFORCE_FOR("2592000"));
+	expect_now(__LINE__, ENFORCE_FOR("2592000"), "I02", false);
+	expect_now(__LINE__, ENFORCE_FOR("2592001"), "I02", false);
+	SAID(ENFORCE_FOR("604800"), "I02", "604800", "2026-07-01T00:00:00Z");
+	s.now_unix_s = IN_DAYS(3);
+	site_apply_main(&s, ENFORCE_FOR("604800"));
+	SAID(ENFORCE_FOR("604800"), "I02", "2026-07-04T00:00:00Z");
+	s.now_unix_s = IN_DAYS(26);
+	expect_now(__LINE__, ENFORCE_FOR("604800"), "I02", false); /* the newer one lasts as long */
+	expect_now(__LINE__, NONE("m.example"), "I02", false);
+}
+
+static void test_check_long_ttl_of_the_old_record_delays_a_change(void **state)
+{
+	(void)state; /* W13 */
+	site_apply_main(&s, "domains: {example.com: {" GOOD ", ttl: 172800}}\n");
+	SAID("domains: {example.com: {mode: testing, max_age: 604800, mx: [mail.example.com], ttl: 300}}\n", "W13",
+	     "172800", "2026-06-03T00:00:00Z");
+	expect_now(__LINE__, "domains: {example.com: {" GOOD ", ttl: 300}}\n", "W13", false); /* the same policy */
+	site_apply_main(&s, "domains: {example.com: {" GOOD ", ttl: 86400}}\n");
+	expect_now(__LINE__, TESTING("m.example"), "W13", false);
 }
 
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
@@ -566,6 +678,12 @@ int main(void)
 		TEST(test_check_mx_that_vanishes_from_an_enforced_policy),
 		TEST(test_check_first_publication_straight_in_enforce),
 		TEST(test_check_testing_for_more_than_90_days),
+		TEST(test_check_straight_to_enforce_says_since_when_it_was_none),
+		TEST(test_check_short_max_age_says_since_when_it_is_enforced),
+		TEST(test_check_vanished_mx_spells_out_the_union_and_the_ledgers_date),
+		TEST(test_check_union_that_is_too_long_is_not_cut_off),
+		TEST(test_check_older_policy_outlives_a_shorter_max_age),
+		TEST(test_check_long_ttl_of_the_old_record_delays_a_change),
 	};
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }
