@@ -1,10 +1,11 @@
 """The bytes of a policy, and what is refused before it could become one (conformance.md 4, A-P)."""
 
 import re
+import time
 
 import pytest
 from golden import assert_golden
-from rig import DONE, PROBLEMS, domains, tenant
+from rig import DONE, PROBLEMS, Check, domains, environment, tenant
 
 G2_MX = '[mx1.example.net, mx2.example.net, "*.mail.example.org"]'
 
@@ -402,3 +403,41 @@ def test_a_mistyped_preset_is_named(site):
     assert problem.code == "E19" and "microsoft-365" in problem.hint
     site.write(domains("  example.com: office365\n", tenant("good.example")))
     assert all(name in site.check().errors[0].hint for name in ("google-workspace", "microsoft-365", "fastmail", "proton"))
+
+
+# --- rules over time ----------------------------------------
+
+
+def test_check_asks_the_store_for_the_dates_of_the_past(site):
+    """W01, W12, W05, E15, I02: with a store that has served for 91 days, after a restart, on another day."""
+    names = ("a.example", "b.example", "c.example")
+    site.certify(*names)
+    site.write(
+        domains(
+            tenant("a.example", mode="testing"),
+            tenant("b.example", max_age="86400"),
+            tenant("c.example", max_age="31536000"),
+        )
+    )
+    started = time.time()
+    with site.serve():
+        pass
+    first_day = {time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (started, time.time())}
+    later = environment(MTA_STS_TEST_CLOCK_OFFSET_S=str(91 * 86400))
+    site.write(
+        domains(
+            tenant("a.example", mode="testing"),
+            tenant("b.example", max_age="86400"),
+            tenant("c.example", mx="[mail2.example.com]"),
+            tenant("new.example"),
+        )
+    )
+    found = {p.code: p for p in Check(site.run("check", "--json", env=later)).problems}
+    assert found["W12"].domain == "a.example" and any(day in found["W12"].text for day in first_day)
+    assert found["W01"].domain == "b.example" and any(f"since {day}" in found["W01"].text for day in first_day)
+    assert found["W05"].domain == "new.example" and "since" not in found["W05"].text
+    year = time.time() + (91 + 365) * 86400
+    dates = [time.strftime("%Y-%m-%d", time.gmtime(year - back)) for back in (0, 60)]
+    assert found["E15"].domain == "c.example" and any(date in found["E15"].text for date in dates)
+    assert "mx: [mail.example.com, mail2.example.com]" in found["E15"].hint
+    assert found["I02"].domain == "c.example" and any(date in found["I02"].text for date in dates)
