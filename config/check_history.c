@@ -1,5 +1,4 @@
 /* The half of check.h that asks the past. */
-#include "../base/buf.h"
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "check.h"
@@ -48,37 +47,39 @@ static void warn_straight_to_enforce(const struct check *c, const struct past *p
 		     "%.*s goes straight to mode enforce%s", SPAN_ARG(c->domain), since);
 }
 
-static void add_mx(struct buf *out, struct span mx)
+/* Appends to text; what has no room is left out and counted all the same. */
+static void add_mx(char text[PROBLEM_TEXT_BYTES], size_t *len, struct span mx)
 {
 	const char *quote = mx.len && mx.p[0] == '*' ? "\"" : "";
-	(void)buf_printf(out, "%s%s%.*s%s", out->len ? ", " : "", quote, SPAN_ARG(mx), quote);
+	size_t room = *len < PROBLEM_TEXT_BYTES ? PROBLEM_TEXT_BYTES - *len : 0;
+	int n = snprintf(room ? text + *len : NULL, room, "%s%s%.*s%s", *len ? ", " : "", quote, SPAN_ARG(mx), quote);
+	*len += n > 0 ? (size_t)n : 0;
 }
 
-/* Old and new patterns together, as the YAML has them; longer than a hint may be: ERR_RANGE. */
-static int render_union(struct span old_body, struct span mx, struct buf *out)
+/* Old and new patterns together, as the YAML has them. Returns whether there was room for all. */
+static bool render_union(struct span old_body, struct span mx, char out[PROBLEM_TEXT_BYTES])
 {
 	struct span item;
-	size_t pos = 0;
+	size_t pos = 0, len = 0;
 	while (policy_next_mx(old_body, &pos, &item) == 0)
 		if (!pack_has(mx, item))
-			add_mx(out, item);
+			add_mx(out, &len, item);
 	while (pack_next(&mx, &item))
-		add_mx(out, item);
-	return out->failed;
+		add_mx(out, &len, item);
+	return len < PROBLEM_TEXT_BYTES / 2; /* a hint has other words, too, and wants to be read */
 }
 
 static void warn_vanished_mx(const struct check *c, const struct past *p)
 {
-	char date[CLOCK_ISO_BYTES], hint[PROBLEM_TEXT_BYTES] = "keep old and new mx together until then";
+	char date[CLOCK_ISO_BYTES], all[PROBLEM_TEXT_BYTES], hint[PROBLEM_TEXT_BYTES];
 	struct span gone, mx = c->resolved->values.mx;
-	struct buf all;
 	if (!p->is_body_changed || p->row->mode != POLICY_ENFORCE || c->resolved->values.mode != POLICY_ENFORCE ||
 	    !find_vanished_mx(p->old_body, mx, &gone))
 		return;
-	buf_init(&all, PROBLEM_TEXT_BYTES / 2);
-	if (render_union(p->old_body, mx, &all) == 0)
-		(void)snprintf(hint, sizeof hint, "until then write mx: [%.*s]", SPAN_ARG(buf_span(&all)));
-	buf_deinit(&all);
+	if (render_union(p->old_body, mx, all))
+		(void)snprintf(hint, sizeof hint, "until then write mx: [%.*s]", PROBLEM_TEXT_BYTES / 2, all);
+	else
+		(void)snprintf(hint, sizeof hint, "keep old and new mx together until then");
 	clock_render_iso(domains_cached_until(p->row, p->now_unix_s), date);
 	check_report(c, PROBLEM_WARNING, "E15", 0, hint,
 		     "%.*s: mx %.*s goes, but senders may hold the old policy until %s", SPAN_ARG(c->domain),
