@@ -72,13 +72,34 @@ int domains_decode(struct span value, struct domain_row *out)
 	return 0;
 }
 
-int domains_get(struct db_txn *txn, struct span domain, struct domain_row *out)
+int domains_get_from(struct db_txn *txn, enum db_table table, struct span domain, struct domain_row *out)
 {
 	struct span value;
-	int rc = db_get(txn, DB_DOMAINS, domain, &value);
+	int rc = db_get(txn, table, domain, &value);
 	if (rc)
 		return rc;
 	return domains_decode(value, out) == 0 ? 0 : ERR_IO;
+}
+
+int domains_get(struct db_txn *txn, struct span domain, struct domain_row *out)
+{
+	return domains_get_from(txn, DB_DOMAINS, domain, out);
+}
+
+enum { ROW_MAX_BYTES = 4096 }; /* the fixed part and a TLSRPT value */
+
+int domains_put_into(struct db_txn *txn, enum db_table table, struct span domain, const struct domain_row *row,
+		     struct err *err)
+{
+	struct buf value;
+	buf_init(&value, ROW_MAX_BYTES);
+	int rc = domains_encode(row, &value);
+	if (rc)
+		rc = err_set(err, rc, "a row is too large");
+	else
+		rc = db_put(txn, table, domain, buf_span(&value), err);
+	buf_deinit(&value);
+	return rc;
 }
 
 int domains_get_by_host(struct db_txn *txn, struct span host, struct domain_row *out)

@@ -4,6 +4,7 @@
 #ifndef CONFIG_DOMAINS_H
 #define CONFIG_DOMAINS_H
 
+#include "../base/db.h"
 #include "../base/sha256.h"
 #include "../base/span.h"
 #include "policy.h"
@@ -11,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct db_txn;
-struct db_cursor;
+struct buf;
+struct err;
 
 enum { DOMAIN_ID_MAX_BYTES = 32 }; /* RFC 8461 3.1 */
 
@@ -41,6 +42,13 @@ struct domain_row {
 /* domains_get: the row of a policy domain (not of its host). 0, ERR_NOENT, ERR_IO. Spans point into the map. */
 int domains_get(struct db_txn *txn, struct span domain, struct domain_row *out);
 
+/* domains_get_from: the same out of another table of rows. */
+int domains_get_from(struct db_txn *txn, enum db_table table, struct span domain, struct domain_row *out);
+
+/* domains_put_into: a row into a table of rows. */
+int domains_put_into(struct db_txn *txn, enum db_table table, struct span domain, const struct domain_row *row,
+		     struct err *err);
+
 /* domains_get_by_host: of a policy host, "mta-sts." + domain; ERR_NOENT also when host is no such name. */
 int domains_get_by_host(struct db_txn *txn, struct span host, struct domain_row *out);
 
@@ -55,7 +63,6 @@ int domains_decode(struct span value, struct domain_row *out);
 int64_t domains_cached_until(const struct domain_row *row, int64_t now_unix_s);
 
 /* domains_encode: appends the stored form. */
-struct buf;
 int domains_encode(const struct domain_row *row, struct buf *out);
 
 #endif

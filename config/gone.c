@@ -1,26 +1,15 @@
 #include "gone.h"
 
-#include "../base/buf.h"
 #include "../base/db.h"
 #include "../base/err.h"
 #include "../base/name.h"
 
-enum { ROW_MAX_BYTES = 4096 };
-
 int gone_put(struct db_txn *txn, struct span domain, const struct domain_row *row, int64_t now_unix_s, struct err *err)
 {
 	struct domain_row last = *row;
-	struct buf value;
 	last.state = DOMAIN_WITHDRAWN;
 	last.cached_until_unix_s = now_unix_s;
-	buf_init(&value, ROW_MAX_BYTES);
-	int rc = domains_encode(&last, &value);
-	if (rc)
-		rc = err_set(err, rc, "a row is too large");
-	else
-		rc = db_put(txn, DB_GONE, domain, buf_span(&value), err);
-	buf_deinit(&value);
-	return rc;
+	return domains_put_into(txn, DB_GONE, domain, &last, err);
 }
 
 int gone_drop(struct db_txn *txn, struct span domain, struct err *err)
@@ -31,11 +20,7 @@ int gone_drop(struct db_txn *txn, struct span domain, struct err *err)
 
 int gone_get(struct db_txn *txn, struct span domain, struct domain_row *out)
 {
-	struct span value;
-	int rc = db_get(txn, DB_GONE, domain, &value);
-	if (rc)
-		return rc;
-	return domains_decode(value, out) == 0 ? 0 : ERR_IO;
+	return domains_get_from(txn, DB_GONE, domain, out);
 }
 
 /* walk: gone_each from the first domain that is not before from. */

@@ -12,8 +12,6 @@
 
 #include <stdlib.h>
 
-enum { ROW_MAX_BYTES = 4096 }; /* the fixed part and a TLSRPT value */
-
 static const struct span floor_key = {"id_floor", 8};
 
 /* The highest ids of rows that are gone: a domain that comes back must not repeat one. */
@@ -36,19 +34,6 @@ static int raise_floor(struct db_txn *txn, const struct domain_row *row, struct 
 	if (memcmp(&floor, &was, sizeof floor) == 0)
 		return 0;
 	return db_put(txn, DB_META, floor_key, (struct span){(const char *)&floor, sizeof floor}, err);
-}
-
-static int put_row(struct db_txn *txn, struct span domain, const struct domain_row *row, struct err *err)
-{
-	struct buf value;
-	buf_init(&value, ROW_MAX_BYTES);
-	int rc = domains_encode(row, &value);
-	if (rc)
-		rc = err_set(err, rc, "a row is too large");
-	else
-		rc = db_put(txn, DB_DOMAINS, domain, buf_span(&value), err);
-	buf_deinit(&value);
-	return rc;
 }
 
 /* --- the index of withdrawn rows: date, then domain -----------------------------------------------------------------
@@ -156,7 +141,7 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 		rc = swap_body(r, old, v->digest, buf_span(&v->body), err);
 	if (rc == 0 && !old)
 		rc = gone_drop(r->txn, domain, err);
-	return rc ? rc : put_row(r->txn, domain, &row, err);
+	return rc ? rc : domains_put_into(r->txn, DB_DOMAINS, domain, &row, err);
 }
 
 /* Mode none with the mx of the body that was served until now: into out. */
@@ -211,7 +196,8 @@ static int put_withdrawn(struct rows *r, struct span domain, const struct domain
 	if (memcmp(digest, old->body, sizeof digest) != 0)
 		ids_next(r->scheme, digest, r->now_unix_s, &used, row.id);
 	take_used(&row, used);
-	int rc = put_row(r->txn, domain, &row, err); /* first: old's text still points into the store */
+	int rc = domains_put_into(r->txn, DB_DOMAINS, domain, &row,
+				  err); /* first: old's text still points into the store */
 	if (rc == 0)
 		rc = swap_body(r, old, digest, body, err);
 	if (rc == 0)
