@@ -62,11 +62,6 @@ int bodies_take(struct db_txn *txn, const uint8_t digest[SHA256_BYTES], struct s
 	return count(txn, digest, 1, &body, err);
 }
 
-int bodies_drop(struct db_txn *txn, const uint8_t digest[SHA256_BYTES], struct err *err)
-{
-	return count(txn, digest, -1, NULL, err);
-}
-
 /* --- a transaction's worth of them ---------------------------------------------------------------------------- */
 
 void bodies_tally_begin(struct bodies_tally *t, struct db_txn *txn)
