@@ -96,8 +96,9 @@ static int look_at_server(struct context *c, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	int rc = metric_page_open(path, false, &c->page, NULL);
 	free(path);
-	c->is_running = rc == 0 && state_dir_is_locked(c->state_dir);
-	c->is_serving = c->is_running && workers_all_serving(c->page);
+	c->server.state_dir = c->state_dir;
+	c->server.is_running = rc == 0 && state_dir_is_locked(c->state_dir);
+	c->server.is_serving = c->server.is_running && workers_all_serving(c->page);
 	return 0; /* without the page no server of this version runs there */
 }
 
@@ -132,7 +133,7 @@ int context_open(struct context *c, const struct cmd_options *o)
 	rc = c->state_dir ? open_store(c, &err) : err_set(&err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
 		rc = look_at_server(c, &err);
-	if (rc == 0 && c->store && (c->is_running || !is_file_good))
+	if (rc == 0 && c->store && (c->server.is_running || !is_file_good))
 		rc = take_stored_settings(c, &err);
 	if (rc)
 		cmd_say("%s", err.text);

@@ -3,6 +3,7 @@
 #define CMD_CONTEXT_H
 
 #include "../../config/settings.h"
+#include "../keeper/gate.h"
 #include "cmd.h"
 
 #include <stdbool.h>
@@ -18,8 +19,7 @@ struct context {
 	char *state_dir;
 	struct db *store;         /* NULL: nothing was ever served from state_dir */
 	struct db_txn *txn;       /* a snapshot of it */
-	bool is_running;          /* a keeper holds the lock */
-	bool is_serving;          /* … and all its workers answer */
+	struct gate_server server;
 	struct metric_page *page; /* NULL: no server ever ran; of the last one otherwise */
 };
 

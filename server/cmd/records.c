@@ -7,9 +7,9 @@
 #include "../../config/formats.h"
 #include "../../config/gone.h"
 #include "../../config/trouble.h"
+#include "../keeper/offer.h"
 #include "cmd.h"
 #include "context.h"
-#include "gate.h"
 
 #include <stdio.h>
 
@@ -18,9 +18,8 @@ enum { CHUNK_BYTES = 1 << 20, OUT_MAX_BYTES = 1 << 26, REASONS_MAX = 20 };
 struct printing {
 	const struct context *context;
 	const struct format *format;
-	bool is_all;
-	int64_t now_unix_s;
-	struct record_set set;
+	struct offer_world world;
+	struct offer offer;
 	struct buf out;
 	size_t printed_count, withheld_count;
 	int status; /* EXIT_DONE, or why to stop */
@@ -44,31 +43,19 @@ static void flush_if(struct printing *p, size_t more_than_bytes)
 	}
 }
 
-/* Drops the _mta-sts record, which comes last; host and report records can stand without it. */
-static void drop_policy_record(struct record_set *s)
-{
-	s->count--;
-}
-
 static void print_domain(struct printing *p, struct span domain, const struct domain_row *row, enum record_state state)
 {
-	struct gate gate = {.is_open = true};
-	if (state != RECORD_GONE) /* a deletion needs no policy */
-		gate_look(p->context, domain, p->now_unix_s, &gate);
-	if (record_make(&p->set, domain, row, &p->context->settings, gate.is_open ? state : RECORD_WITHHELD) != 0) {
+	if (offer_make(&p->offer, &p->world, domain, row, state) != 0) {
 		cmd_say("out of memory");
 		p->status = EXIT_SYSTEM;
 		return;
 	}
-	if (!gate.is_open) {
-		withhold(p, domain, gate.reason);
-		if (!p->is_all)
-			drop_policy_record(&p->set);
-	}
-	if (p->set.count == 0)
+	if (!p->offer.gate.is_open)
+		withhold(p, domain, p->offer.gate.reason);
+	if (p->offer.set.count == 0)
 		return;
-	(void)p->format->add(&p->out, &p->set, p->printed_count == 0);
-	p->printed_count += p->set.count;
+	(void)p->format->add(&p->out, &p->offer.set, p->printed_count == 0);
+	p->printed_count += p->offer.set.count;
 	flush_if(p, CHUNK_BYTES);
 }
 
@@ -85,7 +72,7 @@ static void print_everything(struct printing *p)
 			rc = domains_decode(value, &row);
 			if (rc)
 				break;
-			print_domain(p, domain, &row, record_state_of(&row, p->now_unix_s));
+			print_domain(p, domain, &row, record_state_of(&row, p->world.now_unix_s));
 			rc = db_next(cur, &domain, &value);
 		}
 		db_cursor_close(cur);
@@ -129,14 +116,13 @@ static void print_one(struct printing *p, const char *word)
 {
 	struct name name;
 	struct domain_row row;
+	enum record_state state;
 	struct err err = {0};
 	if (name_parse(span_of(word), &name, &err) != 0) {
 		cmd_say("%s", err.text);
 		p->status = EXIT_USAGE;
-	} else if (domains_get(p->context->txn, name_span(&name), &row) == 0) {
-		print_domain(p, name_span(&name), &row, record_state_of(&row, p->now_unix_s));
-	} else if (gone_get(p->context->txn, name_span(&name), &row) == 0) {
-		print_domain(p, name_span(&name), &row, RECORD_GONE);
+	} else if (offer_find_row(&p->world, name_span(&name), &row, &state) == 0) {
+		print_domain(p, name_span(&name), &row, state);
 	} else {
 		withhold(p, name_span(&name), "it is not served; `mta-sts-server status` says more");
 	}
@@ -144,8 +130,9 @@ static void print_one(struct printing *p, const char *word)
 
 static int print(const struct context *c, const struct cmd_options *o, const struct format *format)
 {
-	struct printing p = {.context = c, .format = format, .is_all = o->is_all, .now_unix_s = clock_unix_s()};
-	record_set_init(&p.set);
+	struct printing p = {.context = c, .format = format};
+	p.world = (struct offer_world){c->txn, &c->server, &c->settings, clock_unix_s(), o->is_all};
+	offer_init(&p.offer);
 	buf_init(&p.out, OUT_MAX_BYTES);
 	(void)format->begin(&p.out);
 	for (size_t i = 0; i < o->word_count && p.status == EXIT_DONE; i++)
@@ -163,7 +150,7 @@ static int print(const struct context *c, const struct cmd_options *o, const str
 		cmd_say("and %zu more are withheld", p.withheld_count - REASONS_MAX);
 	if (p.status == EXIT_DONE && p.withheld_count)
 		p.status = EXIT_PROBLEMS;
-	record_set_deinit(&p.set);
+	offer_deinit(&p.offer);
 	buf_deinit(&p.out);
 	return p.status;
 }

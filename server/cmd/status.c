@@ -8,9 +8,9 @@
 #include "../../config/domains.h"
 #include "../../config/gone.h"
 #include "../../config/trouble.h"
+#include "../keeper/gate.h"
 #include "cmd.h"
 #include "context.h"
-#include "gate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -137,7 +137,7 @@ static void add_detail(struct report *r, struct span domain, const struct domain
 static void add_domain(struct report *r, struct span domain, const struct domain_row *row, bool is_asked_for)
 {
 	struct gate gate;
-	gate_look(r->context, domain, r->now_unix_s, &gate);
+	gate_look(r->context->txn, &r->context->server, domain, r->now_unix_s, &gate);
 	bool is_soon = gate.is_open && gate_not_after(&gate) - r->now_unix_s < SOON_S;
 	r->domain_count++;
 	r->withheld_count += !gate.is_open;
@@ -196,7 +196,7 @@ static int on_trouble(void *ctx, const struct trouble *t)
 static void add_server_text(struct report *r)
 {
 	const struct context *c = r->context;
-	if (!c->is_running) {
+	if (!c->server.is_running) {
 		(void)buf_printf(&r->out, "server       not running on %s\n", c->state_dir);
 		return;
 	}
@@ -204,7 +204,7 @@ static void add_server_text(struct report *r)
 	clock_render_iso(c->page->slot[METRIC_KEEPER_SLOT].started_unix_s, date);
 	(void)buf_printf(&r->out, "server       pid %" PRIu64 ", since %s, %" PRIu64 " worker%s, %s\n",
 			 c->page->slot[METRIC_KEEPER_SLOT].pid, date, c->page->slot_count - 1,
-			 c->page->slot_count == 2 ? "" : "s", c->is_serving ? "serving" : "not all of them serving");
+			 c->page->slot_count == 2 ? "" : "s", c->server.is_serving ? "serving" : "not all of them serving");
 	(void)buf_printf(&r->out, "requests     %" PRIu64 " policies sent, %" PRIu64 " connections\n",
 			 metric_sum(c->page, M_RESPONSES_200), metric_sum(c->page, M_CONNECTIONS));
 }
@@ -233,12 +233,12 @@ static void report_json(struct report *r)
 	json_begin(j, &r->out);
 	json_open(j, '{');
 	json_key(j, "server");
-	if (c->is_running) {
+	if (c->server.is_running) {
 		json_open(j, '{');
 		json_put_number(j, "pid", (int64_t)c->page->slot[METRIC_KEEPER_SLOT].pid);
 		json_put_time(j, "since", c->page->slot[METRIC_KEEPER_SLOT].started_unix_s);
 		json_put_number(j, "workers", (int64_t)c->page->slot_count - 1);
-		json_put_bool(j, "serving", c->is_serving);
+		json_put_bool(j, "serving", c->server.is_serving);
 		json_close(j, '}');
 	} else {
 		json_null(j);

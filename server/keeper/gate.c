@@ -34,7 +34,8 @@ static void shut_for_dates(struct gate *g, struct span domain, int64_t now_unix_
 	     is_early ? "is valid only from" : "expired on", date);
 }
 
-void gate_look(const struct context *c, struct span domain, int64_t now_unix_s, struct gate *out)
+void gate_look(struct db_txn *txn, const struct gate_server *server, struct span domain, int64_t now_unix_s,
+	       struct gate *out)
 {
 	static const char prefix[] = "mta-sts."; /* RFC 8461 3.3 */
 	char host[NAME_MAX_BYTES + sizeof prefix];
@@ -42,13 +43,14 @@ void gate_look(const struct context *c, struct span domain, int64_t now_unix_s, 
 	memcpy(host, prefix, sizeof prefix - 1);
 	memcpy(host + sizeof prefix - 1, domain.p, len);
 	*out = (struct gate){.is_open = true};
-	out->has_pair = pairs_find(c->txn, (struct span){host, sizeof prefix - 1 + len}, now_unix_s, &out->choice) == 0;
+	out->has_pair = pairs_find(txn, (struct span){host, sizeof prefix - 1 + len}, now_unix_s, &out->choice) == 0;
 	if (!out->has_pair)
 		shut(out, "there is no certificate for mta-sts.%.*s", SPAN_ARG(domain));
 	else if (!out->choice.is_valid)
 		shut_for_dates(out, domain, now_unix_s);
-	else if (!c->is_running)
-		shut(out, "no server is running on %.300s", c->state_dir);
-	else if (!c->is_serving)
+	else if (!server->is_running)
+		shut(out, "no server is running on %.300s", server->state_dir);
+	else if (!server->is_serving)
 		shut(out, "not every worker is serving yet");
+	out->is_early = !out->is_open && out->has_pair && out->choice.is_valid && server->is_running;
 }
