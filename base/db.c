@@ -40,6 +40,7 @@ static const char *const table_names[DB_TABLE_COUNT] = {
 	[DB_PAIRS] = "pairs",         [DB_NAMES] = "names",
 	[DB_GONE] = "gone",           [DB_HOLDERS] = "holders",
 	[DB_KEYS] = "keys",           [DB_CERT_PATHS] = "cert_paths",
+	[DB_OUTBOX] = "outbox",       [DB_PUBLISHED] = "published",
 };
 
 struct db {
@@ -414,6 +415,11 @@ int db_clear(struct db_txn *txn, enum db_table table, struct err *err)
 	close_place(txn, table);
 	int rc = mdb_drop(txn->txn, txn->db->dbi[table], 0);
 	return rc ? fail(err, rc, "store") : 0;
+}
+
+uint64_t db_txn_number(const struct db_txn *txn)
+{
+	return mdb_txn_id(txn->txn);
 }
 
 size_t db_count(struct db_txn *txn, enum db_table table)

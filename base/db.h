@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 struct db;
@@ -35,6 +36,8 @@ enum db_table {
 	DB_NAMES,      /* name in a certificate -> the pairs that bear it, with what the choice needs */
 	DB_CERT_PATHS, /* the `cert` keys of domains: domain -> path */
 	DB_GONE,       /* what was served until lately: domain -> its last row */
+	DB_OUTBOX,     /* DNS records still to be published: domain -> since when, tries */
+	DB_PUBLISHED,  /* … and those that are: domain -> id, date */
 	DB_HOLDERS,    /* public key digest + file -> key of its row in DB_PEM_FILES */
 	DB_KEYS,       /* public key digest -> private key (DER) */
 	DB_TABLE_COUNT
@@ -87,6 +90,9 @@ int db_delete(struct db_txn *txn, enum db_table table, struct span key, struct e
 
 /* db_clear: deletes all rows of a table. No cursor may be open on it. */
 int db_clear(struct db_txn *txn, enum db_table table, struct err *err);
+
+/* db_txn_number: greater in every write transaction that is committed than in all before it. */
+uint64_t db_txn_number(const struct db_txn *txn);
 
 /* db_count: rows in a table. */
 size_t db_count(struct db_txn *txn, enum db_table table);

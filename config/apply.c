@@ -6,6 +6,7 @@
 #include "domains.h"
 #include "known.h"
 #include "merge.h"
+#include "outbox.h"
 #include "outcome.h"
 #include "presets.h"
 #include "rows.h"
@@ -92,6 +93,7 @@ struct apply {
 	bool is_changed;
 	bool is_all_dirty;
 	bool is_only_removed; /* update() passes over domains that have a spec */
+	bool is_all_owed;     /* the records of all domains are to be published, whether a row changes or not */
 	bool has_troubles;
 	struct outcome outcome;
 	struct rows rows;
@@ -117,11 +119,26 @@ static const struct source *main_source(const struct apply *a)
 	return is_usable ? &f->source : NULL;
 }
 
+static int look_who_publishes(struct apply *a, const struct settings *now)
+{
+	struct span value;
+	struct settings was = {0};
+	int rc = stored_find(a->txn, STORED_SETTINGS, &value);
+	bool is_there = rc == 0;
+	if (is_there)
+		rc = settings_decode(value, &was);
+	a->is_all_owed = outbox_is_to_be_filled(is_there && rc == 0 ? &was : NULL, now);
+	settings_deinit(&was);
+	return rc == ERR_NOMEM ? rc : 0; /* what cannot be read is replaced */
+}
+
 static int take_settings(struct apply *a, const struct source *s, struct err *err)
 {
 	struct buf stored;
 	buf_init(&stored, STORED_MAX_BYTES);
-	int rc = settings_encode(&s->settings, &stored);
+	int rc = look_who_publishes(a, &s->settings);
+	if (rc == 0)
+		rc = settings_encode(&s->settings, &stored);
 	if (rc)
 		rc = err_set(err, rc, "out of memory");
 	else /* ttl, tls_rpt and id reach every row; the rest costs one pass over unchanged ones */
@@ -316,9 +333,21 @@ static int update(void *ctx, struct span domain, struct err *err)
 	return rc ? rc : store_trouble(a, domain, err);
 }
 
+/* What is owed beside the rows that changed. */
+static int update_outbox(struct apply *a, struct err *err)
+{
+	if (a->rows.is_publishing && !a->is_all_owed)
+		return 0;
+	if (!a->rows.is_publishing && outbox_is_empty(a->txn))
+		return 0;
+	a->is_changed = true;
+	return a->rows.is_publishing ? outbox_fill(a->txn, a->now_unix_s, err) : outbox_clear(a->txn, err);
+}
+
 static int update_dirty(struct apply *a, struct err *err)
 {
 	rows_begin(&a->rows, a->txn, (enum id_scheme)a->settings.dns_id, a->now_unix_s);
+	a->rows.is_publishing = a->settings.dns_publish_command.count > 0;
 	a->is_only_removed = a->is_all_dirty; /* the others have their turn below */
 	int rc = merge_each_dirty(&a->merge, update, a, err);
 	a->is_only_removed = false;
@@ -328,6 +357,8 @@ static int update_dirty(struct apply *a, struct err *err)
 	if (rc == 0)
 		rc = rows_expire(&a->rows, &expired, err);
 	a->is_changed = a->is_changed || expired > 0;
+	if (rc == 0)
+		rc = update_outbox(a, err);
 	return rc ? rc : rows_end(&a->rows, err);
 }
 

@@ -15,8 +15,9 @@ struct err;
 /* bodies_take: one more row refers to body, whose digest is given; stores it when it is the first. */
 int bodies_take(struct db_txn *txn, const uint8_t digest[SHA256_BYTES], struct span body, struct err *err);
 
-/* A transaction's worth of one more and one less; the last one less removes the body. Neighbours tend to share a policy,
- * so the counts of the last few bodies are kept back until others want their places, or until bodies_tally_end. */
+/* A transaction's worth of one more and one less; the last one less removes the body. Neighbours tend to share a
+ * policy, so the counts of the last few bodies are kept back until others want their places, or until bodies_tally_end.
+ */
 enum { BODIES_TALLY_COUNT = 4 }; /* two policies that take turns, old and new body of each */
 
 struct bodies_tally {

@@ -53,6 +53,7 @@ int gone_each(struct db_txn *txn, gone_fn *fn, void *ctx, struct err *err)
 
 /* The last that was found to be old: the next one is behind it. */
 struct pruning {
+	struct db_txn *txn;
 	int64_t before_unix_s;
 	char domain[NAME_MAX_BYTES];
 	size_t len;
@@ -61,8 +62,11 @@ struct pruning {
 static int find_old(void *ctx, struct span domain, const struct domain_row *row)
 {
 	struct pruning *p = ctx;
+	struct span owed;
 	if (row->cached_until_unix_s >= p->before_unix_s || domain.len > sizeof p->domain)
 		return 0;
+	if (db_get(p->txn, DB_OUTBOX, domain, &owed) == 0)
+		return 0;                        /* its deletion is still to be published */
 	memcpy(p->domain, domain.p, domain.len); /* it is deleted once the walk is over */
 	p->len = domain.len;
 	return 1;
@@ -70,7 +74,7 @@ static int find_old(void *ctx, struct span domain, const struct domain_row *row)
 
 int gone_prune(struct db_txn *txn, int64_t now_unix_s, size_t *out_count, struct err *err)
 {
-	struct pruning p = {.before_unix_s = now_unix_s - GONE_KEEP_S};
+	struct pruning p = {.txn = txn, .before_unix_s = now_unix_s - GONE_KEEP_S};
 	int rc;
 	*out_count = 0;
 	while ((rc = walk(txn, (struct span){p.domain, p.len}, find_old, &p, err)) == 1) {

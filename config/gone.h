@@ -25,7 +25,7 @@ int gone_get(struct db_txn *txn, struct span domain, struct domain_row *out);
 typedef int gone_fn(void *ctx, struct span domain, const struct domain_row *row);
 int gone_each(struct db_txn *txn, gone_fn *fn, void *ctx, struct err *err);
 
-/* gone_prune: forgets those that went longer ago than GONE_KEEP_S. */
+/* gone_prune: forgets those that went longer ago than GONE_KEEP_S, unless their deletion is owed (outbox.h). */
 int gone_prune(struct db_txn *txn, int64_t now_unix_s, size_t *out_count, struct err *err);
 
 #endif

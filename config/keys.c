@@ -49,6 +49,23 @@ const struct key keys_table[] = {
 	{"dns.addresses", KEY_SERVER, KEY_IPS, 0, 0, NULL, NULL, KEY_LIVE, "[192.0.2.1, \"2001:db8::1\"]", false,
 	 "Also print mta-sts.<domain> as A and AAAA records with these addresses.",
 	 offsetof(struct settings, dns_addresses)},
+	{"dns.publish.command", KEY_SERVER, KEY_COMMAND, 0, 0, NULL, NULL, KEY_LIVE,
+	 "[/usr/bin/nsupdate, -k, /etc/mta-sts-server/tsig.key]", false,
+	 "A program and its arguments, run by the server's user whenever records are to be published, with those of "
+	 "some domains on standard input. Exit status 0 means that they are published; after any other they are tried "
+	 "again, less and less often, until they are or newer ones take their place. Not set: nothing is published, "
+	 "nor kept count of.",
+	 offsetof(struct settings, dns_publish_command)},
+	{"dns.publish.format", KEY_SERVER, KEY_FORMAT, 0, 0, "nsupdate", NULL, KEY_LIVE, "nsupdate", false,
+	 "What it is given: a format of `mta-sts-server records`.", offsetof(struct settings, dns_publish_format)},
+	/* what a name server takes in a second or two: one slow run delays the others no longer than that */
+	{"dns.publish.batch", KEY_SERVER, KEY_NUMBER, 1, 100000, "500", "domains", KEY_LIVE, "500", false,
+	 "How many domains one run is given at most. After a failure it is fewer, so that one domain that cannot be "
+	 "published does not hold up the others.",
+	 offsetof(struct settings, dns_publish_batch)},
+	{"dns.publish.timeout_ms", KEY_SERVER, KEY_NUMBER, 1000, 3600000, "60000", "milliseconds", KEY_LIVE, "60000",
+	 false, "How long one run may take before it is ended and counts as failed.",
+	 offsetof(struct settings, dns_publish_timeout_ms)},
 
 	/* All at their defaults and at their worst, measured: 4096 connections with 16 KiB of an endless ClientHello
 	 * each take 70 MB, 1024 engines with as much of a head another 60 MB: a server of 512 MB has room for both. A
@@ -139,14 +156,12 @@ const struct key *keys_find(struct span path, unsigned scope)
 	return NULL;
 }
 
-bool keys_is_section(struct span name, unsigned scope)
+bool keys_is_section(struct span path, unsigned scope)
 {
-	for (size_t i = 0; i < keys_count; i++) {
-		const char *dot = strchr(keys_table[i].path, '.');
-		if (dot && (keys_table[i].scopes & scope) &&
-		    span_is(name, (struct span){keys_table[i].path, (size_t)(dot - keys_table[i].path)}))
+	for (size_t i = 0; i < keys_count; i++)
+		if ((keys_table[i].scopes & scope) && path.len && path.len < strlen(keys_table[i].path) &&
+		    memcmp(keys_table[i].path, path.p, path.len) == 0 && keys_table[i].path[path.len] == '.')
 			return true;
-	}
 	return false;
 }
 

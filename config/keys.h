@@ -34,6 +34,8 @@ enum key_type {
 	KEY_RUA,
 	KEY_NAME, /* a host name */
 	KEY_IPS,
+	KEY_COMMAND, /* an argument vector, beginning with an absolute path */
+	KEY_FORMAT,  /* a name of formats.h */
 };
 
 enum key_reload { KEY_LIVE, KEY_RESTART };
@@ -58,8 +60,8 @@ extern const size_t keys_count;
 /* keys_find: the row for a path in a scope; NULL when there is none. */
 const struct key *keys_find(struct span path, unsigned scope);
 
-/* keys_is_section: is it the first part of dotted paths of that scope ("dns")? */
-bool keys_is_section(struct span name, unsigned scope);
+/* keys_is_section: do dotted paths of that scope go on behind it ("dns", "dns.publish")? */
+bool keys_is_section(struct span path, unsigned scope);
 
 /* keys_suggest: the known name in this scope (below section, "" for the top) that a typing mistake most resembles;
  * NULL when nothing is near. extra: further names that are allowed there, NULL-terminated, or NULL. */

@@ -32,9 +32,21 @@ static void add_sample_key(struct buf *out, const struct key *k, const char *ind
 	(void)buf_printf(out, "%s%s%s: %s\n", indent, k->is_sample_active ? "" : "#", word, k->sample);
 }
 
+/* The sections that begin with k: those of its path that the key before it was not in. Returns how many it is in. */
+static int add_sections(struct buf *out, const struct key *k, const char *path_before)
+{
+	int depth = 0;
+	const char *name = k->path;
+	for (const char *dot; (dot = strchr(name, '.')) != NULL; name = dot + 1, depth++)
+		if (strncmp(path_before, k->path, (size_t)(dot + 1 - k->path)) != 0)
+			(void)buf_printf(out, "%*s%.*s:\n", 2 * depth, "", (int)(dot - name), name);
+	return depth;
+}
+
 int keys_render_sample(struct buf *out)
 {
-	const char *section = "";
+	static const char indents[] = "    ";
+	const char *path_before = "";
 	(void)buf_add_text(
 		out, "# mta-sts-server.yaml: a sample. `mta-sts-server check` says what is wrong with yours, the "
 		     "manual page\n"
@@ -43,13 +55,11 @@ int keys_render_sample(struct buf *out)
 		const struct key *k = &keys_table[i];
 		if (!(k->scopes & KEY_SERVER))
 			continue;
-		const char *dot = strchr(k->path, '.');
-		size_t len = dot ? (size_t)(dot - k->path) : 0;
 		(void)buf_add_char(out, '\n');
-		if (dot && (strncmp(section, k->path, len) != 0 || *section == '\0'))
-			(void)buf_printf(out, "%.*s:\n", (int)len, k->path);
-		section = dot ? k->path : "";
-		add_sample_key(out, k, dot ? "  " : "", dot ? dot + 1 : k->path);
+		int depth = add_sections(out, k, path_before);
+		const char *dot = strrchr(k->path, '.');
+		path_before = k->path;
+		add_sample_key(out, k, indents + sizeof indents - 1 - 2 * (size_t)depth, dot ? dot + 1 : k->path);
 	}
 	return buf_add_text(out, "\n# For every domain that does not say otherwise. Begin in mode testing: senders "
 				 "report, mail is not touched.\n"

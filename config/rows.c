@@ -7,6 +7,7 @@
 #include "domains.h"
 #include "gone.h"
 #include "ids.h"
+#include "outbox.h"
 #include "outcome.h"
 #include "spec.h"
 
@@ -96,6 +97,13 @@ static void choose_id(struct db_txn *txn, struct domain_row *row, const struct d
 	take_used(row, used);
 }
 
+/* put: the row, and with it that its records have changed. */
+static int put(struct rows *r, struct span domain, const struct domain_row *row, struct err *err)
+{
+	int rc = domains_put_into(r->txn, DB_DOMAINS, domain, row, err);
+	return rc == 0 && r->is_publishing ? outbox_put(r->txn, domain, r->now_unix_s, err) : rc;
+}
+
 static bool is_same_row(const struct domain_row *a, const struct domain_row *b)
 {
 	return a->state == b->state && a->ttl_s == b->ttl_s && memcmp(a->body, b->body, sizeof a->body) == 0 &&
@@ -141,7 +149,7 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 		rc = swap_body(r, old, v->digest, buf_span(&v->body), err);
 	if (rc == 0 && !old)
 		rc = gone_drop(r->txn, domain, err);
-	return rc ? rc : domains_put_into(r->txn, DB_DOMAINS, domain, &row, err);
+	return rc ? rc : put(r, domain, &row, err);
 }
 
 /* Mode none with the mx of the body that was served until now: into out. */
@@ -180,7 +188,9 @@ static int remove_row(struct rows *r, struct span domain, const struct domain_ro
 static int retire(struct rows *r, struct span domain, const struct domain_row *row, struct err *err)
 {
 	int rc = gone_put(r->txn, domain, row, r->now_unix_s, err); /* first: the row's text points into the store */
-	return rc ? rc : remove_row(r, domain, row, err);
+	if (rc == 0)
+		rc = remove_row(r, domain, row, err);
+	return rc == 0 && r->is_publishing ? outbox_put(r->txn, domain, r->now_unix_s, err) : rc;
 }
 
 static int put_withdrawn(struct rows *r, struct span domain, const struct domain_row *old, struct span body,
@@ -196,8 +206,7 @@ static int put_withdrawn(struct rows *r, struct span domain, const struct domain
 	if (memcmp(digest, old->body, sizeof digest) != 0)
 		ids_next(r->scheme, digest, r->now_unix_s, &used, row.id);
 	take_used(&row, used);
-	int rc = domains_put_into(r->txn, DB_DOMAINS, domain, &row,
-				  err); /* first: old's text still points into the store */
+	int rc = put(r, domain, &row, err); /* first: old's text still points into the store */
 	if (rc == 0)
 		rc = swap_body(r, old, digest, body, err);
 	if (rc == 0)
@@ -277,14 +286,26 @@ int rows_expire(struct rows *r, size_t *out_count, struct err *err)
 	return rc;
 }
 
+/* drop_rest: what may be left of a domain without a row. */
+static int drop_rest(struct rows *r, struct span domain, struct err *err)
+{
+	int rc = gone_drop(r->txn, domain, err);
+	if (rc == 0)
+		rc = outbox_drop(r->txn, domain, err);
+	return rc ? rc : published_drop(r->txn, domain, err);
+}
+
 int rows_forget(struct rows *r, struct span domain, struct err *err)
 {
 	struct domain_row row;
+	struct published published;
 	int rc = domains_get(r->txn, domain, &row);
 	bool is_served = rc == 0;
 	if (is_served && row.state == DOMAIN_LIVE)
 		return err_set(err, ERR_CONFLICT, "%.*s is in the configuration; take it out there first",
 			       SPAN_ARG(domain));
+	if (is_served && r->is_publishing && published_get(r->txn, domain, &published) == 0)
+		return retire(r, domain, &row, err);
 	if (is_served)
 		rc = remove_row(r, domain, &row, err);
 	else if (rc == ERR_NOENT)
@@ -292,5 +313,5 @@ int rows_forget(struct rows *r, struct span domain, struct err *err)
 	if (rc == ERR_NOENT)
 		return err_set(err, rc, "%.*s is not being withdrawn", SPAN_ARG(domain));
 	return rc ? err_set(err, rc, "store: the row of %.*s cannot be removed", SPAN_ARG(domain))
-		  : gone_drop(r->txn, domain, err);
+		  : drop_rest(r, domain, err);
 }

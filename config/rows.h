@@ -20,6 +20,7 @@ struct rows {
 	struct db_txn *txn;
 	enum id_scheme scheme;
 	int64_t now_unix_s;
+	bool is_publishing; /* what changes is to be published (outbox.h); false, unless the caller sets it */
 	struct bodies_tally bodies;
 };
 
@@ -43,8 +44,9 @@ int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct 
  * for long. out_count: of both. */
 int rows_expire(struct rows *r, size_t *out_count, struct err *err);
 
-/* rows_forget: ends the withdrawal of a domain at once, and forgets what is left of one that is gone.
- * ERR_CONFLICT: it is live; ERR_NOENT: neither; both with a sentence. */
+/* rows_forget: ends the withdrawal of a domain at once, and forgets what is left of one that is gone. Where its record
+ * is known to be published, its deletion is owed first. ERR_CONFLICT: it is live; ERR_NOENT: neither; both with a
+ * sentence. */
 int rows_forget(struct rows *r, struct span domain, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "../base/file.h"
 #include "../base/log.h"
 #include "../base/name.h"
+#include "formats.h"
 #include "keys.h"
 #include "settings.h"
 #include "value.h"
@@ -21,6 +22,7 @@ bool setting_is_list(const struct key *k)
 	case KEY_ADDRESSES:
 	case KEY_PATHS:
 	case KEY_IPS:
+	case KEY_COMMAND:
 	case KEY_MX:
 	case KEY_RUA: return true;
 	default: return false;
@@ -133,6 +135,28 @@ static int set_name(struct settings *s, const struct key *k, struct span text, s
 	return text_set(field_of(s, k), name_span(&n)) ? value_no_memory(e) : 0;
 }
 
+enum { ARGUMENT_MAX_BYTES = 4096 };
+
+/* The program itself by its whole path: which one runs is not up to PATH. */
+static int add_argument(struct settings *s, const struct key *k, struct span text, struct value_error *e)
+{
+	struct text_list *argv = field_of(s, k);
+	if (argv->count == 0 && (text.len == 0 || text.p[0] != '/'))
+		return value_wrong(e, "E17", "a list that begins with a path such as /usr/bin/nsupdate",
+				   "%s: %s is no absolute path", k->path, LOG_QUOTE(text));
+	if (argv->count == SETTINGS_COMMAND_MAX_WORDS || text.len > ARGUMENT_MAX_BYTES)
+		return value_wrong(e, "E17", "put them into a script", "%s is too long", k->path);
+	return text_list_add(argv, text) ? value_no_memory(e) : 0;
+}
+
+static int set_format(struct settings *s, const struct key *k, struct span text, struct value_error *e)
+{
+	if (!formats_find(text))
+		return value_wrong(e, "E17", "`mta-sts-server records --help` lists them", "%s: there is no format %s",
+				   k->path, LOG_QUOTE(text));
+	return text_set(field_of(s, k), text) ? value_no_memory(e) : 0;
+}
+
 enum { RUA_MAX_BYTES = 2000 }; /* a TXT record that still fits one UDP answer with room to spare */
 
 static int add_rua(struct settings *s, const struct key *k, struct span text, struct value_error *e)
@@ -165,6 +189,8 @@ int setting_set(struct settings *s, const struct key *k, struct span text, const
 	case KEY_RUA: return add_rua(s, k, text, e);
 	case KEY_NAME: return set_name(s, k, text, e);
 	case KEY_IPS: return set_ip(s, k, text, e);
+	case KEY_COMMAND: return add_argument(s, k, text, e);
+	case KEY_FORMAT: return set_format(s, k, text, e);
 	case KEY_MODE:
 	case KEY_MX:
 	case KEY_ID: break; /* no server key has these */

@@ -10,6 +10,8 @@
 
 enum id_scheme { ID_TIMESTAMP, ID_SERIAL, ID_DIGEST };
 
+enum { SETTINGS_COMMAND_MAX_WORDS = 64 };
+
 struct text_list {
 	char **items;
 	size_t count;
@@ -24,10 +26,14 @@ struct settings {
 	char *metrics;               /* addr_parse's form */
 	struct text_list cert_paths; /* absolute */
 	uint32_t dns_ttl_s;
-	uint32_t dns_id;                        /* enum id_scheme */
-	char *dns_tls_rpt;                      /* the record's value, "v=TLSRPTv1; rua=…" */
-	char *dns_host;                         /* where mta-sts.<domain> points as CNAME */
-	struct text_list dns_addresses;         /* or as A and AAAA */
+	uint32_t dns_id;                      /* enum id_scheme */
+	char *dns_tls_rpt;                    /* the record's value, "v=TLSRPTv1; rua=…" */
+	char *dns_host;                       /* where mta-sts.<domain> points as CNAME */
+	struct text_list dns_addresses;       /* or as A and AAAA */
+	struct text_list dns_publish_command; /* argument vector; empty: nothing is published */
+	char *dns_publish_format;             /* a name of formats.h */
+	uint32_t dns_publish_batch;           /* domains */
+	uint32_t dns_publish_timeout_ms;
 	uint32_t limits_connections;            /* of the server as a whole, as limits_handshakes */
 	uint32_t limits_connections_per_client; /* 0: no limit */
 	uint32_t limits_handshakes;

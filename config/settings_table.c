@@ -32,7 +32,8 @@ static enum shape shape_of(enum key_type t)
 	case KEY_ID_SCHEME: return SHAPE_NUMBER;
 	case KEY_ADDRESSES:
 	case KEY_PATHS:
-	case KEY_IPS: return SHAPE_LIST;
+	case KEY_IPS:
+	case KEY_COMMAND: return SHAPE_LIST;
 	default: return SHAPE_TEXT;
 	}
 }

@@ -109,6 +109,7 @@ static int read_setting(struct yaml *y, const struct yaml_key *key, const struct
 	bool is_twice = (r->keys_seen & bit) != 0;
 	r->keys_seen |= bit;
 	r->key = k;
+	r->out->has_publish = r->out->has_publish || strncmp(k->path, "dns.publish.", 12) == 0;
 	if (is_twice) {
 		error_at(y, "E12", key->at, NULL, "%s is written twice", k->path);
 		return yaml_skip(y);
@@ -126,15 +127,35 @@ static int read_setting(struct yaml *y, const struct yaml_key *key, const struct
 	return add_setting(y, yaml_scalar(y), yaml_place(y), r);
 }
 
+static int read_section_key(struct yaml *y, const struct yaml_key *key, void *ctx);
+
+/* path: "dns", or "dns.publish"; it must outlive the call. */
+static int read_section(struct yaml *y, const char *path, struct reading *r)
+{
+	const char *outer = r->section;
+	if (yaml_is_null(y))
+		return 0; /* all its keys are commented out */
+	if (!yaml_is_mapping(y))
+		return yaml_refuse(y, "E16", "write its keys below it, indented", "a mapping is wanted here");
+	r->section = path;
+	int rc = yaml_mapping(y, read_section_key, r);
+	r->section = outer;
+	return rc;
+}
+
 static int read_section_key(struct yaml *y, const struct yaml_key *key, void *ctx)
 {
+	static const char *const sections[] = {"publish", NULL}; /* inside others: for suggestions */
 	struct reading *r = ctx;
-	char path[YAML_KEY_MAX_BYTES + 16];
+	char path[YAML_KEY_MAX_BYTES + 32];
 	(void)snprintf(path, sizeof path, "%s.%s", r->section, key->text);
-	const struct key *k = strlen(key->text) == key->len ? keys_find(span_of(path), KEY_SERVER) : NULL;
+	bool is_whole = strlen(key->text) == key->len && !strchr(key->text, '.');
+	const struct key *k = is_whole ? keys_find(span_of(path), KEY_SERVER) : NULL;
 	if (k)
 		return read_setting(y, key, k, r);
-	spec_read_unknown(y, key, r->section, KEY_SERVER, NULL);
+	if (is_whole && keys_is_section(span_of(path), KEY_SERVER))
+		return read_section(y, path, r);
+	spec_read_unknown(y, key, r->section, KEY_SERVER, strcmp(r->section, "dns") == 0 ? sections : NULL);
 	return yaml_skip(y);
 }
 
@@ -211,17 +232,11 @@ static int read_server_key(struct yaml *y, const struct yaml_key *key, struct re
 	int rc;
 	if (k && !strchr(k->path, '.')) {
 		rc = read_setting(y, key, k, r);
-	} else if (!keys_is_section(name, KEY_SERVER)) {
+	} else if (!keys_is_section(name, KEY_SERVER) || strchr(key->text, '.')) {
 		spec_read_unknown(y, key, "", KEY_SERVER, top_words);
 		return yaml_skip(y);
-	} else if (yaml_is_null(y)) {
-		rc = 0; /* all its keys are commented out */
-	} else if (!yaml_is_mapping(y)) {
-		rc = yaml_refuse(y, "E16", "write its keys below it, indented", "a mapping is wanted here");
 	} else {
-		r->section = key->text;
-		rc = yaml_mapping(y, read_section_key, r);
-		r->section = "";
+		rc = read_section(y, key->text, r);
 	}
 	if (yaml_error_count(y) != errors_before)
 		r->out->has_settings_errors = true;
@@ -324,14 +339,19 @@ static char *folder_of(const char *path)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-/* A CNAME stands alone (RFC 1034 3.6.2): one of the two must be meant. */
-static void check_host(struct source *s)
+static void refuse_settings(struct source *s, const char *text, const char *hint)
 {
-	if (!s->settings.dns_host || s->settings.dns_addresses.count == 0)
-		return;
-	add_problem(s, "E17", NULL, (struct span){NULL, 0}, "dns.host and dns.addresses cannot both be there",
-		    "keep one of them");
+	add_problem(s, "E17", NULL, (struct span){NULL, 0}, text, hint);
 	s->has_settings_errors = true;
+}
+
+static void check_settings(struct source *s)
+{
+	const struct settings *v = &s->settings;
+	if (v->dns_host && v->dns_addresses.count) /* a CNAME stands alone (RFC 1034 3.6.2) */
+		refuse_settings(s, "dns.host and dns.addresses cannot both be there", "keep one of them");
+	if (s->has_publish && v->dns_publish_command.count == 0 && !s->has_settings_errors)
+		refuse_settings(s, "dns.publish has no command", "say what to run, or take dns.publish out");
 }
 
 int source_parse(struct source *s, struct span bytes)
@@ -349,7 +369,7 @@ int source_parse(struct source *s, struct span bytes)
 	spec_list_finish(&s->policies, on_policy_twice, s);
 	spec_list_finish(&s->domains, on_domain_twice, s);
 	s->is_broken = s->is_broken || rc != 0;
-	check_host(s);
+	check_settings(s);
 	return rc == ERR_NOMEM || s->problems.failed ? ERR_NOMEM : 0;
 }
 

@@ -27,6 +27,7 @@ struct source {
 	bool is_main;
 	bool is_unread;            /* it could not be read at all */
 	bool is_broken;            /* not to be used: unreadable, no YAML, empty, or of the wrong shape */
+	bool has_publish;          /* main: some key of dns.publish */
 	bool has_settings_errors;  /* main: a mistake among the server keys: keep the settings in force */
 	bool has_refused_defaults; /* main: keep the defaults in force */
 	bool has_include_errors;   /* main: keep the includes in force */

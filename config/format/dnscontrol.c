@@ -60,5 +60,5 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	return out->failed;
 }
 
-const struct format format_dnscontrol = {"dnscontrol", "D_EXTEND statements for DNSControl's dnsconfig.js", begin, add,
-					 begin};
+const struct format format_dnscontrol = {
+	"dnscontrol", "D_EXTEND statements for DNSControl's dnsconfig.js", begin, add, begin, true};

@@ -95,5 +95,5 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	return out->failed;
 }
 
-const struct format format_external_dns = {"external-dns", "Kubernetes objects for external-dns, one per domain", begin,
-					   add, begin};
+const struct format format_external_dns = {
+	"external-dns", "Kubernetes objects for external-dns, one per domain", begin, add, begin, true};

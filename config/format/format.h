@@ -14,6 +14,7 @@ struct format {
 	int (*begin)(struct buf *out);
 	int (*add)(struct buf *out, const struct record_set *s, bool is_first);
 	int (*end)(struct buf *out);
+	bool says_all; /* whoever takes it takes away what it does not say of a domain that it names */
 };
 
 #endif

@@ -58,4 +58,5 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	return out->failed;
 }
 
-const struct format format_nsupdate = {"nsupdate", "dynamic updates, one transaction per domain", begin, add, begin};
+const struct format format_nsupdate = {"nsupdate", "dynamic updates, one transaction per domain", begin, add, begin,
+				       false};

@@ -77,5 +77,5 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	return out->failed;
 }
 
-const struct format format_powerdns = {"powerdns", "bodies for PATCH of PowerDNS's HTTP API, a line per domain", begin,
-				       add, begin};
+const struct format format_powerdns = {
+	"powerdns", "bodies for PATCH of PowerDNS's HTTP API, a line per domain", begin, add, begin, false};

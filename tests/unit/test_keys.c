@@ -64,6 +64,10 @@ static void test_keys_are_found_in_their_scope_only(void **state)
 	assert_false(keys_is_section(SPAN_LIT("dn"), KEY_SERVER));
 	assert_false(keys_is_section(SPAN_LIT("dns"), KEY_DOMAIN));
 	assert_false(keys_is_section(SPAN_LIT("listen"), KEY_SERVER));
+	assert_true(keys_is_section(SPAN_LIT("dns.publish"), KEY_SERVER));
+	assert_false(keys_is_section(SPAN_LIT("dns.publish.command"), KEY_SERVER));
+	assert_false(keys_is_section(SPAN_LIT("dns.p"), KEY_SERVER));
+	assert_false(keys_is_section(SPAN_LIT(""), KEY_SERVER));
 	guard_free_all();
 }
 
@@ -90,6 +94,7 @@ static void test_keys_a_typing_mistake_is_understood(void **state)
 		{__LINE__, "domain", "", KEY_SERVER, extra, "domains"},
 		{__LINE__, "polices", "", KEY_SERVER, extra, "policies"},
 		{__LINE__, "hosts", "dns", KEY_SERVER, NULL, "host"},
+		{__LINE__, "comand", "dns.publish", KEY_SERVER, NULL, "command"},
 		{__LINE__, "connection", "limits", KEY_SERVER, NULL, "connections"},
 		{__LINE__, "handshake-timeout-ms", "limits", KEY_SERVER, NULL, "handshake_timeout_ms"},
 		{__LINE__, "path", "certs", KEY_SERVER, NULL, "paths"},
@@ -119,7 +124,7 @@ static void test_keys_sample_and_manual_name_every_key(void **state)
 	assert_int_equal(keys_render_sample(&sample), 0);
 	assert_int_equal(keys_render_manual(&manual), 0);
 	for (size_t i = 0; i < keys_count; i++) {
-		const char *dot = strchr(keys_table[i].path, '.');
+		const char *dot = strrchr(keys_table[i].path, '.');
 		(void)snprintf(item, sizeof item, "\n.It Ic %s\n", keys_table[i].path);
 		if (!strstr(buf_text(&manual), item))
 			fail_msg("%s is not in the manual", keys_table[i].path);

@@ -17,6 +17,8 @@ static struct settings full(void)
 	assert_int_equal(text_list_add(&s.cert_paths, SPAN_LIT("/a")), 0);
 	assert_int_equal(text_list_add(&s.cert_paths, SPAN_LIT("/b c")), 0);
 	assert_int_equal(text_list_add(&s.dns_addresses, SPAN_LIT("192.0.2.1")), 0);
+	assert_int_equal(text_list_add(&s.dns_publish_command, SPAN_LIT("/usr/bin/env")), 0);
+	assert_int_equal(text_list_add(&s.dns_publish_command, SPAN_LIT("")), 0);
 	s.workers = 7;
 	s.dns_ttl_s = 2147483647;
 	s.dns_id = ID_DIGEST;
@@ -36,6 +38,9 @@ static void test_settings_stored_form_gives_them_back(void **state)
 	assert_true(span_is(buf_span(&one), buf_span(&two)));
 	assert_string_equal(back.cert_paths.items[1], "/b c");
 	assert_int_equal(back.listen.count, 2);
+	assert_int_equal(back.dns_publish_command.count, 2);
+	assert_string_equal(back.dns_publish_command.items[1], "");
+	assert_string_equal(back.dns_publish_format, "nsupdate");
 	assert_int_equal(back.workers, 7);
 	assert_int_equal(back.dns_id, ID_DIGEST);
 	settings_deinit(&s);

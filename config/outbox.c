@@ -1,0 +1,167 @@
+#include "outbox.h"
+
+#include "../base/db.h"
+#include "../base/err.h"
+#include "../base/name.h"
+#include "gone.h"
+#include "keys.h"
+#include "settings_table.h"
+
+/* Host order, as all of the store. */
+struct stored_entry {
+	uint64_t version;
+	int64_t since_unix_s, due_unix_s;
+	uint32_t failure_count;
+	uint8_t is_begun, reserved[3];
+};
+
+int outbox_replace(struct db_txn *txn, struct span domain, const struct outbox_entry *e, struct err *err)
+{
+	const struct stored_entry s = {
+		.version = e->version,
+		.since_unix_s = e->since_unix_s,
+		.due_unix_s = e->due_unix_s,
+		.failure_count = e->failure_count,
+		.is_begun = e->is_begun,
+	};
+	return db_put(txn, DB_OUTBOX, domain, (struct span){(const char *)&s, sizeof s}, err);
+}
+
+int outbox_put(struct db_txn *txn, struct span domain, int64_t now_unix_s, struct err *err)
+{
+	const struct outbox_entry e = {.version = db_txn_number(txn), .since_unix_s = now_unix_s};
+	return outbox_replace(txn, domain, &e, err);
+}
+
+int outbox_decode(struct span value, struct outbox_entry *out)
+{
+	struct stored_entry s;
+	if (value.len != sizeof s)
+		return ERR_PARSE;
+	memcpy(&s, value.p, sizeof s); /* the map promises no alignment */
+	*out = (struct outbox_entry){
+		.version = s.version,
+		.since_unix_s = s.since_unix_s,
+		.due_unix_s = s.due_unix_s,
+		.failure_count = s.failure_count,
+		.is_begun = s.is_begun,
+	};
+	return 0;
+}
+
+int outbox_get(struct db_txn *txn, struct span domain, struct outbox_entry *out)
+{
+	struct span value;
+	int rc = db_get(txn, DB_OUTBOX, domain, &value);
+	if (rc)
+		return rc;
+	return outbox_decode(value, out) == 0 ? 0 : ERR_IO;
+}
+
+static int drop(struct db_txn *txn, enum db_table table, struct span domain, struct err *err)
+{
+	int rc = db_delete(txn, table, domain, err);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+int outbox_drop(struct db_txn *txn, struct span domain, struct err *err)
+{
+	return drop(txn, DB_OUTBOX, domain, err);
+}
+
+/* --- all of them ------------------------------------------------------------------------------------------------- */
+
+/* What a cursor handed out does not outlive a put, not even as its key. */
+static int put_copy(struct db_txn *txn, struct span domain, int64_t now_unix_s, struct err *err)
+{
+	char name[NAME_MAX_BYTES];
+	struct span copy = {name, domain.len < sizeof name ? domain.len : sizeof name};
+	memcpy(name, domain.p, copy.len);
+	return outbox_put(txn, copy, now_unix_s, err);
+}
+
+static int put_gone(void *ctx, struct span domain, const struct domain_row *row)
+{
+	return put_copy(ctx, domain, row->cached_until_unix_s, NULL);
+}
+
+static int fill_from_rows(struct db_txn *txn, int64_t now_unix_s, struct err *err)
+{
+	struct db_cursor *cur;
+	struct span domain, value;
+	int rc = db_cursor_open(txn, DB_DOMAINS, &cur, err);
+	if (rc)
+		return rc;
+	rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value);
+	while (rc == 0) {
+		rc = put_copy(txn, domain, now_unix_s, err);
+		if (rc == 0)
+			rc = db_next(cur, &domain, &value);
+	}
+	db_cursor_close(cur);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+int outbox_fill(struct db_txn *txn, int64_t now_unix_s, struct err *err)
+{
+	int rc = fill_from_rows(txn, now_unix_s, err);
+	return rc ? rc : gone_each(txn, put_gone, txn, err);
+}
+
+int outbox_clear(struct db_txn *txn, struct err *err)
+{
+	int rc = db_clear(txn, DB_OUTBOX, err);
+	return rc ? rc : db_clear(txn, DB_PUBLISHED, err);
+}
+
+bool outbox_is_empty(struct db_txn *txn)
+{
+	return db_count(txn, DB_OUTBOX) == 0 && db_count(txn, DB_PUBLISHED) == 0;
+}
+
+bool outbox_is_to_be_filled(const struct settings *was, const struct settings *now)
+{
+	static const char *const of_all[] = {"dns.host", "dns.addresses"};
+	if (now->dns_publish_command.count == 0)
+		return false;
+	if (!was || was->dns_publish_command.count == 0)
+		return true;
+	for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
+		if (!settings_is_same(was, now, keys_find(span_of(of_all[i]), KEY_SERVER)))
+			return true;
+	return false;
+}
+
+/* --- what is out -------------------------------------------------------------------------------------------------- */
+
+struct stored_published {
+	char id[DOMAIN_ID_MAX_BYTES];
+	int64_t at_unix_s;
+};
+
+int published_put(struct db_txn *txn, struct span domain, const char *id, int64_t now_unix_s, struct err *err)
+{
+	struct stored_published s = {.at_unix_s = now_unix_s};
+	memcpy(s.id, id, strnlen(id, sizeof s.id));
+	return db_put(txn, DB_PUBLISHED, domain, (struct span){(const char *)&s, sizeof s}, err);
+}
+
+int published_get(struct db_txn *txn, struct span domain, struct published *out)
+{
+	struct stored_published s;
+	struct span value;
+	int rc = db_get(txn, DB_PUBLISHED, domain, &value);
+	if (rc)
+		return rc;
+	if (value.len != sizeof s)
+		return ERR_IO;
+	memcpy(&s, value.p, sizeof s);
+	*out = (struct published){.at_unix_s = s.at_unix_s};
+	memcpy(out->id, s.id, sizeof s.id);
+	return 0;
+}
+
+int published_drop(struct db_txn *txn, struct span domain, struct err *err)
+{
+	return drop(txn, DB_PUBLISHED, domain, err);
+}
