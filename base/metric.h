@@ -60,6 +60,12 @@ struct err;
 	X(M_DOMAINS_WITHDRAWN, "domains_withdrawn", g, "Removed domains still answered with mode none") \
 	X(M_DOMAINS_WITHHELD, "domains_without_valid_certificate", g, \
 	  "Domains without a certificate that is valid now") \
+	X(M_DNS_OWED, "dns_outbox_domains", g, "Domains whose DNS records are still to be published") \
+	X(M_DNS_OWED_WITHHELD, "dns_outbox_withheld_domains", g, \
+	  "... of these: those that wait for a certificate or for the workers") \
+	X(M_DNS_PUBLISHED, "dns_published_domains_total", c, "Domains whose DNS records were published") \
+	X(M_DNS_RUNS_DONE, "dns_publish_runs_total{result=\"done\"}", c, "Runs of dns.publish.command") \
+	X(M_DNS_RUNS_FAILED, "dns_publish_runs_total{result=\"failed\"}", c, "Runs of dns.publish.command") \
 	X(M_PROBLEMS, "config_errors", g, "Errors in the configuration right now") \
 	X(M_PAIRS, "certificates", g, "Certificates in the store") \
 	X(M_CERT_MIN_NOT_AFTER, "certificate_not_after_min_seconds", g, \

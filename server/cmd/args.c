@@ -19,6 +19,7 @@ enum option_letter {
 	LETTER_JSON = 'j',
 	LETTER_DEV = 'd',
 	LETTER_ALL = 'a',
+	LETTER_CHANGED = 'C',
 	LETTER_FORMAT = 'f',
 	LETTER_LISTEN = 'l',
 };
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, LETTER_JSON},
 	{"dev", no_argument, NULL, LETTER_DEV},
 	{"all", no_argument, NULL, LETTER_ALL},
+	{"changed", no_argument, NULL, LETTER_CHANGED},
 	{"format", required_argument, NULL, LETTER_FORMAT},
 	{"listen", required_argument, NULL, LETTER_LISTEN},
 	{0},
@@ -61,6 +63,7 @@ static enum args_wish take_own_option(int letter, const struct cmd *c, struct cm
 	case LETTER_JSON: o->is_json = true; break;
 	case LETTER_DEV: o->is_dev = true; break;
 	case LETTER_ALL: o->is_all = true; break;
+	case LETTER_CHANGED: o->is_changed = true; break;
 	case LETTER_FORMAT: o->format = optarg; break;
 	default: o->listen[o->listen_count++] = optarg; break;
 	}

@@ -20,7 +20,7 @@ struct cmd_options {
 	const char *format;    /* NULL: default */
 	const char **listen;   /* listen_count addresses */
 	size_t listen_count;
-	bool is_json, is_dev, is_all;
+	bool is_json, is_dev, is_all, is_changed;
 	char **words; /* word_count: the rest */
 	size_t word_count;
 };

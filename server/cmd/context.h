@@ -17,8 +17,8 @@ struct metric_page;
 struct context {
 	struct settings settings; /* the file's; where it is broken, the last good ones as far as they are known */
 	char *state_dir;
-	struct db *store;         /* NULL: nothing was ever served from state_dir */
-	struct db_txn *txn;       /* a snapshot of it */
+	struct db *store;   /* NULL: nothing was ever served from state_dir */
+	struct db_txn *txn; /* a snapshot of it */
 	struct gate_server server;
 	struct metric_page *page; /* NULL: no server ever ran; of the last one otherwise */
 };

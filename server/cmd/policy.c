@@ -93,7 +93,8 @@ static int run(const struct cmd_options *o)
 		status = c.server.is_running ? print_served(&c, name_span(&name)) : EXIT_PROBLEMS;
 		if (status == EXIT_PROBLEMS)
 			status = print_configured(o, name_span(&name), &is_listed);
-		if (status == EXIT_PROBLEMS && !c.server.is_running && print_served(&c, name_span(&name)) == EXIT_DONE) {
+		if (status == EXIT_PROBLEMS && !c.server.is_running &&
+		    print_served(&c, name_span(&name)) == EXIT_DONE) {
 			cmd_say("%s: this is what was served before", name.text);
 			status = EXIT_DONE;
 		}

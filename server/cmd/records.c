@@ -6,6 +6,7 @@
 #include "../../config/domains.h"
 #include "../../config/formats.h"
 #include "../../config/gone.h"
+#include "../../config/outbox.h"
 #include "../../config/trouble.h"
 #include "../keeper/offer.h"
 #include "cmd.h"
@@ -18,6 +19,7 @@ enum { CHUNK_BYTES = 1 << 20, OUT_MAX_BYTES = 1 << 26, REASONS_MAX = 20 };
 struct printing {
 	const struct context *context;
 	const struct format *format;
+	bool is_changed; /* only what is owed */
 	struct offer_world world;
 	struct offer offer;
 	struct buf out;
@@ -112,37 +114,77 @@ static int on_trouble(void *ctx, const struct trouble *t)
 	return 0;
 }
 
+/* print_found: false when the domain has no records. */
+static bool print_found(struct printing *p, struct span domain)
+{
+	struct domain_row row;
+	enum record_state state;
+	bool is_there = offer_find_row(&p->world, domain, &row, &state) == 0;
+	if (is_there)
+		print_domain(p, domain, &row, state);
+	return is_there;
+}
+
+static bool is_owed(const struct printing *p, struct span domain)
+{
+	struct outbox_entry entry;
+	return outbox_get(p->world.txn, domain, &entry) == 0;
+}
+
 static void print_one(struct printing *p, const char *word)
 {
 	struct name name;
-	struct domain_row row;
-	enum record_state state;
 	struct err err = {0};
 	if (name_parse(span_of(word), &name, &err) != 0) {
 		cmd_say("%s", err.text);
 		p->status = EXIT_USAGE;
-	} else if (offer_find_row(&p->world, name_span(&name), &row, &state) == 0) {
-		print_domain(p, name_span(&name), &row, state);
-	} else {
+	} else if (p->is_changed && !is_owed(p, name_span(&name))) {
+		return;
+	} else if (!print_found(p, name_span(&name))) {
 		withhold(p, name_span(&name), "it is not served; `mta-sts-server status` says more");
 	}
 }
 
+/* What has not been published yet; those that were forgotten have nothing to print. */
+static void print_changed(struct printing *p)
+{
+	struct db_cursor *cur;
+	struct span domain, value;
+	int rc = db_cursor_open(p->world.txn, DB_OUTBOX, &cur, NULL);
+	if (rc == 0) {
+		for (rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0 && p->status == EXIT_DONE;
+		     rc = db_next(cur, &domain, &value))
+			(void)print_found(p, domain);
+		db_cursor_close(cur);
+	}
+	if (rc && rc != ERR_NOENT) {
+		cmd_say("the store cannot be read");
+		p->status = EXIT_SYSTEM;
+	}
+}
+
+static void print_all(struct printing *p)
+{
+	print_everything(p);
+	if (p->status == EXIT_DONE)
+		print_gone(p);
+	if (p->status == EXIT_DONE && trouble_each(p->world.txn, on_trouble, p, NULL) != 0)
+		p->status = EXIT_SYSTEM;
+}
+
 static int print(const struct context *c, const struct cmd_options *o, const struct format *format)
 {
-	struct printing p = {.context = c, .format = format};
+	struct printing p = {.context = c, .format = format, .is_changed = o->is_changed};
 	p.world = (struct offer_world){c->txn, &c->server, &c->settings, clock_unix_s(), o->is_all};
 	offer_init(&p.offer);
 	buf_init(&p.out, OUT_MAX_BYTES);
 	(void)format->begin(&p.out);
 	for (size_t i = 0; i < o->word_count && p.status == EXIT_DONE; i++)
 		print_one(&p, o->words[i]);
-	if (o->word_count == 0)
-		print_everything(&p);
-	if (o->word_count == 0 && p.status == EXIT_DONE)
-		print_gone(&p);
-	if (o->word_count == 0 && p.status == EXIT_DONE && trouble_each(c->txn, on_trouble, &p, NULL) != 0)
-		p.status = EXIT_SYSTEM;
+	if (o->word_count == 0 && o->is_changed)
+		print_changed(&p);
+	else if (o->word_count == 0)
+		print_all(&p);
 	(void)format->end(&p.out);
 	if (p.status == EXIT_DONE)
 		flush_if(&p, 0);
@@ -171,6 +213,9 @@ static int run(const struct cmd_options *o)
 	if (status == EXIT_DONE && !c.txn) {
 		cmd_say("nothing was ever served from %s: start the server first", c.state_dir);
 		status = EXIT_PROBLEMS;
+	} else if (status == EXIT_DONE && o->is_changed && c.settings.dns_publish_command.count == 0) {
+		cmd_say("without dns.publish.command nobody keeps count of what was published");
+		status = EXIT_CONFIG;
 	} else if (status == EXIT_DONE) {
 		status = print(&c, o, format);
 	}
@@ -180,14 +225,15 @@ static int run(const struct cmd_options *o)
 
 const struct cmd cmd_records = {
 	.name = "records",
-	.usage = "[DOMAIN…] [--format F] [--all]",
-	.options = "fja",
+	.usage = "[DOMAIN…] [--format F] [--all] [--changed]",
+	.options = "fjaC",
 	.summary = "prints the DNS records that belong to the policies",
 	.help = "A domain's _mta-sts record is printed only while the policy with that id is served under a "
 		"certificate that is valid\n"
 		"for its host; otherwise it is withheld, the reason goes to standard error, and the exit status is 1.\n"
 		"  --format F   zone (default), json, nsupdate, octodns, dnscontrol, external-dns or powerdns\n"
-		"  --all        prints withheld records as well",
+		"  --all        prints withheld records as well\n"
+		"  --changed    only of domains whose changes dns.publish.command has not published yet",
 	.max_words = 1000000,
 	.run = run,
 };

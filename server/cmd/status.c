@@ -11,6 +11,7 @@
 #include "../keeper/gate.h"
 #include "cmd.h"
 #include "context.h"
+#include "publishing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -88,6 +89,7 @@ static void add_json(struct report *r, struct span domain, const struct domain_r
 	} else {
 		json_null(j);
 	}
+	publishing_add_domain_json(j, r->context, domain);
 	json_close(j, '}');
 	(void)buf_add_char(&r->out, '\n');
 }
@@ -132,6 +134,7 @@ static void add_detail(struct report *r, struct span domain, const struct domain
 	}
 	(void)buf_printf(out, "  TXT record   %s%s\n",
 			 gate->is_open ? "may be published" : "withheld: ", gate->is_open ? "" : gate->reason);
+	publishing_add_domain_text(out, r->context, domain, r->now_unix_s);
 }
 
 static void add_domain(struct report *r, struct span domain, const struct domain_row *row, bool is_asked_for)
@@ -204,7 +207,8 @@ static void add_server_text(struct report *r)
 	clock_render_iso(c->page->slot[METRIC_KEEPER_SLOT].started_unix_s, date);
 	(void)buf_printf(&r->out, "server       pid %" PRIu64 ", since %s, %" PRIu64 " worker%s, %s\n",
 			 c->page->slot[METRIC_KEEPER_SLOT].pid, date, c->page->slot_count - 1,
-			 c->page->slot_count == 2 ? "" : "s", c->server.is_serving ? "serving" : "not all of them serving");
+			 c->page->slot_count == 2 ? "" : "s",
+			 c->server.is_serving ? "serving" : "not all of them serving");
 	(void)buf_printf(&r->out, "requests     %" PRIu64 " policies sent, %" PRIu64 " connections\n",
 			 metric_sum(c->page, M_RESPONSES_200), metric_sum(c->page, M_CONNECTIONS));
 }
@@ -220,7 +224,7 @@ static void report_text(struct report *r)
 		&r->out,
 		"domains      %zu, %zu withheld, %zu withdrawn, %zu with a certificate that expires within 14 days\n",
 		r->domain_count, r->withheld_count, r->withdrawn_count, r->soon_count);
-	if (trouble_each(r->context->txn, on_trouble, r, NULL) != 0)
+	if (publishing_add_text(&r->out, r->context) != 0 || trouble_each(r->context->txn, on_trouble, r, NULL) != 0)
 		r->status = EXIT_SYSTEM;
 	(void)buf_printf(&r->out, "errors       %zu%s\n", r->error_count,
 			 r->error_count ? "; what was good before is served" : "");
@@ -243,6 +247,9 @@ static void report_json(struct report *r)
 	} else {
 		json_null(j);
 	}
+	json_key(j, "publishing");
+	if (publishing_add_json(j, c) != 0)
+		r->status = EXIT_SYSTEM;
 	json_key(j, "domains");
 	json_open(j, '[');
 	add_all(r);

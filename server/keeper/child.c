@@ -211,6 +211,7 @@ static int spawn(struct child *c, const struct child_args *args, int input_fd, i
 		{.flags = UV_INHERIT_FD, .data.fd = input_fd},
 		{.flags = UV_INHERIT_FD, .data.fd = output_fd},
 		{.flags = UV_INHERIT_FD, .data.fd = output_fd},
+		{.flags = UV_INHERIT_FD, .data.fd = args->kept_fd},
 	};
 	uv_process_options_t options = {
 		.exit_cb = on_exit_child,
@@ -218,7 +219,7 @@ static int spawn(struct child *c, const struct child_args *args, int input_fd, i
 		.args = (char **)(uintptr_t)args->argv,
 		.env = environment,
 		.stdio = stdio,
-		.stdio_count = sizeof stdio / sizeof *stdio,
+		.stdio_count = args->kept_fd ? 4 : 3,
 		.flags = UV_PROCESS_DETACHED, /* a session of its own */
 	};
 	/* what others left open across an exec, such as systemd's sockets, is not for it; before Linux 5.11 it stays */

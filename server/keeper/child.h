@@ -1,7 +1,8 @@
 /* child: runs a program of the operator's: argument vector, input, deadline, the end of what it says.
  *
  * It gets a session of its own, so that what it forks goes with it when it is late; our environment without what
- * systemd meant for us; its input as an open file, which it may read, seek in, or leave alone; no other descriptor. */
+ * systemd meant for us; its input as an open file, which it may read, seek in, or leave alone; no other descriptor but
+ * a lock. */
 #ifndef KEEPER_CHILD_H
 #define KEEPER_CHILD_H
 
@@ -18,6 +19,7 @@ struct child_args {
 	const char *const *environment; /* "NAME=value", NULL-terminated, beside our own */
 	struct span input;              /* not kept */
 	uint64_t deadline_ms;
+	int kept_fd; /* a lock that it is to hold, as its descriptor 3; 0: none */
 };
 
 enum child_end {

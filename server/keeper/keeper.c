@@ -25,12 +25,14 @@ static void reload_config_now(struct keeper *k, enum reload_scope scope)
 		retry_ms = SWEEP_MS / 12; /* a full disk, say: come again soon, whatever happens to the files */
 	if (retry_ms && !k->is_stopping)
 		(void)uv_timer_start(&k->retry_timer, on_retry, retry_ms, 0);
+	publish_kick(&k->publish);
 }
 
 static void reload_certs_now(struct keeper *k, enum reload_scope scope)
 {
 	if (!k->reload.dev_ca)                         /* that one makes its own */
 		(void)reload_certs(&k->reload, scope); /* logged; the sweep tries again */
+	publish_kick(&k->publish);
 	expiry_run(&k->expiry, k->reload.domain_count);
 }
 
@@ -79,6 +81,7 @@ static void close_all(struct keeper *k)
 	uv_close((uv_handle_t *)&k->retry_timer, NULL);
 	uv_close((uv_handle_t *)&k->sweep_timer, NULL);
 	expiry_close(&k->expiry);
+	publish_close(&k->publish);
 	watch_close(&k->watch);
 	monitor_close(&k->monitor);
 }
@@ -94,6 +97,7 @@ static void stop(struct keeper *k)
 		return;
 	k->is_stopping = true;
 	notify_send("STOPPING=1");
+	publish_close(&k->publish);
 	workers_stop(&k->workers);
 }
 
@@ -109,6 +113,7 @@ static void on_workers_ready(void *ctx)
 {
 	struct keeper *k = ctx;
 	k->on_ready(k->ctx);
+	publish_kick(&k->publish);
 	notify_send("READY=1");
 }
 
@@ -133,6 +138,12 @@ static int open_handles(struct keeper *k, struct err *err)
 		return err_set(err, ERR_IO, "cannot handle signals");
 	int rc = watch_open(&k->watch, &k->loop, on_change, k, err);
 	k->reload.watch = &k->watch;
+	k->publish = (struct publish){.store = k->reload.store,
+				      .state_dir = k->state_dir,
+				      .page = k->page,
+				      .is_off = k->reload.dev_ca != NULL};
+	if (rc == 0)
+		rc = publish_open(&k->publish, &k->loop, err);
 	if (rc == 0 && k->metrics)
 		rc = monitor_open(&k->monitor, &k->loop, k->metrics, k->page, err);
 	return rc;
@@ -174,6 +185,7 @@ int keeper_run(struct keeper *k, struct err *err)
 		(void)uv_run(&k->loop, UV_RUN_DEFAULT);
 		(void)uv_loop_close(&k->loop);
 	}
+	publish_deinit(&k->publish);
 	workers_deinit(&k->workers);
 	watch_deinit(&k->watch);
 	reload_deinit(&k->reload);

@@ -5,6 +5,7 @@
 
 #include "expiry.h"
 #include "monitor.h"
+#include "publish.h"
 #include "reload.h"
 #include "sockets.h"
 #include "watch.h"
@@ -36,6 +37,7 @@ struct keeper {
 	struct workers workers;
 	struct monitor monitor;
 	struct expiry expiry;
+	struct publish publish;
 	bool has_loop, has_handles, is_stopping;
 };
 

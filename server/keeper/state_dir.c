@@ -58,6 +58,8 @@ int state_dir_prepare(const char *path, uid_t uid, gid_t gid, struct err *err)
 		rc = give_below(path, "lock", uid, gid, err);
 	if (rc == 0)
 		rc = give_below(path, "metrics", uid, gid, err);
+	if (rc == 0)
+		rc = give_below(path, "hook.lock", uid, gid, err);
 	/* last: root without CAP_DAC_OVERRIDE cannot make anything in what is another's */
 	if (rc == 0)
 		rc = give(path, uid, gid, err);

@@ -192,3 +192,22 @@ def test_what_replaces_a_file_is_not_handed_on_while_something_is_withheld(kitch
     rig.wait_until(lambda: kitchen.run("records").status == PROBLEMS, "the withheld domain")
     assert cook(kitchen, form).status == PROBLEMS
     assert not any(was_called(kitchen, name) for name in ("octodns-sync", "dnscontrol", "kubectl"))
+
+
+def test_published_by_the_server_itself(site):
+    chapter = README.split("\n## Published by the server itself\n")[1].split("\n## ")[0]
+    (settings,) = re.findall(r"^```yaml\ndns:\n(.*?)^```$", chapter, re.S | re.M)
+    (script,) = re.findall(r"^```sh\n(.*?)^```$", chapter, re.S | re.M)
+    with Bind(site.folder / "bind", *ZONES) as bind:
+        hook = site.folder / "publish"
+        assert script.count("127.0.0.1") == script.count("/etc/mta-sts-server/tsig.key") == 1
+        script = script.replace("127.0.0.1", f"127.0.0.1 {bind.port}")
+        hook.write_text(script.replace("/etc/mta-sts-server/tsig.key", str(bind.key_file)))
+        hook.chmod(0o755)
+        site.certify(*ZONES)
+        publish = settings.replace("/etc/mta-sts-server/publish", str(hook)).split("publish:", 1)[1]
+        site.write(domains(tenant(), tenant("other.example")), dns={"publish": publish, "addresses": "[192.0.2.1]"})
+        with site.serve() as server:
+            event = server.log.wait("publish.done")
+            assert event.fields["domains"] == "2"
+            assert_dns_is(bind, live(site))

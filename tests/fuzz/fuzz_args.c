@@ -48,6 +48,7 @@ static void check_run(const struct args *a, int argc)
 	insist(!o->is_json || strchr(c->options, 'j'));
 	insist(!o->is_dev || strchr(c->options, 'd'));
 	insist(!o->is_all || strchr(c->options, 'a'));
+	insist(!o->is_changed || strchr(c->options, 'C'));
 	insist(!o->format || strchr(c->options, 'f'));
 	insist(o->listen_count == 0 || strchr(c->options, 'l'));
 }

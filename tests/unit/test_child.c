@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -158,6 +159,41 @@ static void test_child_that_forks_holds_nobody_up(void **state)
 	assert_int_equal(errno, ESRCH);
 }
 
+static bool is_locked(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	bool is_free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	(void)close(fd);
+	return !is_free;
+}
+
+/* as if we were killed: our own descriptor is gone, but not the program's, nor that of what it started */
+static void test_child_holds_the_lock_that_it_is_given(void **state)
+{
+	(void)state;
+	struct run r = {.status = -1};
+	char path[] = "/tmp/test_child.XXXXXX";
+	const char *const argv[] = {"sh", "-c", "ls /proc/self/fd | wc -l; setsid sleep 20 & echo $!", NULL};
+	int fd = mkostemp(path, O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	struct child_args args = {.argv = argv, .deadline_ms = 60000, .kept_fd = fd};
+	assert_int_equal(uv_loop_init(&r.loop), 0);
+	child_start(&r.child, &r.loop, &args, on_done, &r);
+	(void)close(fd);
+	(void)uv_run(&r.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&r.loop), 0);
+	assert_int_equal(r.end, CHILD_EXITED);
+	assert_memory_equal(r.text, "5\n", 2); /* the lock is its fourth descriptor, and ls has one for the folder */
+	assert_true(is_locked(path));
+	assert_int_equal(kill((pid_t)strtol(r.text + 2, NULL, 10), SIGKILL), 0);
+	for (int i = 0; i < 500 && is_locked(path); i++)
+		(void)usleep(10000);
+	assert_false(is_locked(path));
+	assert_int_equal(unlink(path), 0);
+}
+
 static void on_stop_timer(uv_timer_t *timer)
 {
 	child_stop(timer->data);
@@ -219,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_child_that_hangs_is_ended),
 		cmocka_unit_test(test_child_that_forks_holds_nobody_up),
 		cmocka_unit_test(test_child_that_is_late_leaves_nothing_behind),
+		cmocka_unit_test(test_child_holds_the_lock_that_it_is_given),
 		cmocka_unit_test(test_child_stop_ends_it),
 	};
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);

@@ -1,0 +1,203 @@
+#include "batch.h"
+
+#include "../../base/db.h"
+#include "../../base/err.h"
+#include "../../config/formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	INPUT_MAX_BYTES = 1 << 26,
+	INPUT_ENOUGH_BYTES = 1 << 20, /* more domains would only make a failure dearer */
+	LEVEL_MAX = 9,                /* a quarter, nine times: one domain, however large a batch may be */
+};
+
+size_t batch_limit(size_t max_count, uint32_t failure_count)
+{
+	uint32_t level = failure_count < LEVEL_MAX ? failure_count : LEVEL_MAX;
+	size_t limit = max_count >> (2 * level);
+	return limit ? limit : 1;
+}
+
+uint32_t batch_delay_s(uint32_t n, uint32_t max_s, uint32_t random)
+{
+	uint32_t s = n <= 12 ? UINT32_C(1) << (n ? n - 1 : 0) : max_s;
+	if (s > max_s)
+		s = max_s;
+	uint32_t spread = s / 2;
+	return s - spread / 2 + (spread ? random % (spread + 1) : 0);
+}
+
+void batch_init(struct batch *b)
+{
+	*b = (struct batch){0};
+	offer_init(&b->offer);
+	buf_init(&b->input, INPUT_MAX_BYTES);
+	buf_init(&b->names, INPUT_MAX_BYTES);
+}
+
+void batch_deinit(struct batch *b)
+{
+	offer_deinit(&b->offer);
+	buf_deinit(&b->input);
+	buf_deinit(&b->names);
+	free(b->items);
+	*b = (struct batch){0};
+}
+
+void batch_begin(struct batch *b, const struct format *format, size_t max_count)
+{
+	b->format = format;
+	b->max_count = max_count;
+	b->failure_count = 0;
+	b->count = b->record_count = 0;
+	buf_reset(&b->input);
+	buf_reset(&b->names);
+}
+
+static uint32_t level_of(size_t max_count, uint32_t failure_count)
+{
+	uint32_t level = failure_count < LEVEL_MAX ? failure_count : LEVEL_MAX;
+	while (level && batch_limit(max_count, level - 1) == batch_limit(max_count, level))
+		level--; /* those that go alone are all alike */
+	return level;
+}
+
+static int make_room(struct batch *b)
+{
+	if (b->count < b->capacity)
+		return 0;
+	size_t capacity = b->capacity ? 2 * b->capacity : 64;
+	struct batch_item *items = reallocarray(b->items, capacity, sizeof *items);
+	if (!items)
+		return ERR_NOMEM;
+	b->items = items;
+	b->capacity = capacity;
+	return 0;
+}
+
+/* An item for domain, whose records, if any, are in the offer. */
+static int add_item(struct batch *b, struct span domain, const struct outbox_entry *entry, struct batch_item item)
+{
+	if (make_room(b) != 0)
+		return ERR_NOMEM;
+	item.name_at = b->names.len;
+	item.name_len = domain.len;
+	item.version = entry->version;
+	if (b->record_count == 0 && b->offer.set.count)
+		(void)b->format->begin(&b->input);
+	if (b->offer.set.count)
+		(void)b->format->add(&b->input, &b->offer.set, b->record_count == 0);
+	b->record_count += b->offer.set.count;
+	if (buf_add_span(&b->names, domain) != 0 || b->input.failed)
+		return ERR_NOMEM;
+	b->items[b->count++] = item;
+	return BATCH_ADDED;
+}
+
+/* Where the gate is shut: the records that can stand without the last one, once; unless what is published would go with
+ * them. */
+static int add_rest(struct batch *b, const struct offer_world *w, struct span domain, const struct outbox_entry *entry)
+{
+	struct published published;
+	if (b->offer.gate.is_early)
+		return BATCH_EARLY;
+	if (entry->is_begun || b->offer.set.count == 0)
+		return BATCH_WITHHELD;
+	int rc = b->format->says_all ? published_get(w->txn, domain, &published) : ERR_NOENT;
+	if (rc == 0)
+		return BATCH_WITHHELD;
+	return rc == ERR_NOENT ? add_item(b, domain, entry, (struct batch_item){.is_whole = false}) : rc;
+}
+
+static int add_offer(struct batch *b, const struct offer_world *w, struct span domain, const struct outbox_entry *entry,
+		     const struct domain_row *row, enum record_state state)
+{
+	int rc = offer_make(&b->offer, w, domain, row, state);
+	if (rc)
+		return rc;
+	if (!b->offer.gate.is_open)
+		return add_rest(b, w, domain, entry);
+	struct batch_item item = {.is_whole = true, .is_gone = state == RECORD_GONE};
+	memcpy(item.id, row->id, sizeof item.id);
+	return add_item(b, domain, entry, item);
+}
+
+int batch_add(struct batch *b, const struct offer_world *w, struct span domain, const struct outbox_entry *entry)
+{
+	struct domain_row row;
+	enum record_state state;
+	uint32_t level = level_of(b->max_count, entry->failure_count);
+	if (b->count && level != b->failure_count)
+		return BATCH_OTHER;
+	if (b->count >= batch_limit(b->max_count, level) || b->input.len >= INPUT_ENOUGH_BYTES)
+		return BATCH_FULL;
+	size_t count_before = b->count;
+	int rc = offer_find_row(w, domain, &row, &state);
+	if (rc == ERR_NOENT) { /* forgotten */
+		b->offer.set.count = 0;
+		rc = add_item(b, domain, entry, (struct batch_item){.is_whole = true, .is_gone = true});
+	} else if (rc == 0) {
+		rc = add_offer(b, w, domain, entry, &row, state);
+	}
+	if (b->count > count_before)
+		b->failure_count = level;
+	return rc;
+}
+
+int batch_end(struct batch *b)
+{
+	if (b->record_count)
+		(void)b->format->end(&b->input);
+	return b->input.failed ? ERR_NOMEM : 0;
+}
+
+static int settle_done(const struct batch_item *item, struct db_txn *txn, struct span domain,
+		       struct outbox_entry *entry, bool is_newest, int64_t now_unix_s, struct err *err)
+{
+	int rc = 0;
+	if (item->is_whole && item->is_gone)
+		rc = published_drop(txn, domain, err);
+	else if (item->is_whole)
+		rc = published_put(txn, domain, item->id, now_unix_s, err);
+	if (rc || !is_newest)
+		return rc;
+	if (item->is_whole)
+		return outbox_drop(txn, domain, err);
+	entry->is_begun = true;
+	entry->failure_count = 0;
+	entry->due_unix_s = 0;
+	return outbox_replace(txn, domain, entry, err);
+}
+
+static int settle_failed(struct db_txn *txn, struct span domain, struct outbox_entry *entry, int64_t now_unix_s,
+			 uint32_t random, struct err *err)
+{
+	entry->failure_count += entry->failure_count < UINT32_MAX;
+	entry->due_unix_s = now_unix_s + batch_delay_s(entry->failure_count, BATCH_DELAY_MAX_S, random);
+	return outbox_replace(txn, domain, entry, err);
+}
+
+static int settle(const struct batch *b, const struct batch_item *item, struct db_txn *txn, bool is_published,
+		  int64_t now_unix_s, uint32_t random, struct err *err)
+{
+	struct span domain = {b->names.p + item->name_at, item->name_len};
+	struct outbox_entry entry = {0};
+	int rc = outbox_get(txn, domain, &entry);
+	if (rc && rc != ERR_NOENT)
+		return err_set(err, rc, "store: the outbox is damaged");
+	bool is_newest = rc == 0 && entry.version == item->version;
+	if (is_published)
+		return settle_done(item, txn, domain, &entry, is_newest, now_unix_s, err);
+	return is_newest ? settle_failed(txn, domain, &entry, now_unix_s, random, err) : 0;
+}
+
+int batch_settle(const struct batch *b, struct db_txn *txn, bool is_published, int64_t now_unix_s, uint32_t random,
+		 struct err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < b->count; i++)
+		rc = settle(b, &b->items[i], txn, is_published, now_unix_s, random, err);
+	return rc;
+}

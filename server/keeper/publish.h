@@ -1,0 +1,60 @@
+/* publish: walks the outbox and gives the operator's hook what may be published now, batch by batch (DESIGN.md 6.4).
+ *
+ * One run at a time, so that the changes of a domain reach the DNS in their order. What is owed stays in the store
+ * until a run has ended with status 0: a keeper that dies in between does it again. Failures are waited for longer and
+ * longer, here and per domain (batch.h). The loop never waits for the hook. */
+#ifndef KEEPER_PUBLISH_H
+#define KEEPER_PUBLISH_H
+
+#include "../../base/name.h"
+#include "../../config/settings.h"
+#include "batch.h"
+#include "child.h"
+#include "hook_lock.h"
+#include "runs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct db;
+struct metric_page;
+
+enum { PUBLISH_PAUSE_MAX_S = 300 }; /* between runs while all of them fail */
+
+struct publish {
+	/* set by the caller */
+	struct db *store;
+	const char *state_dir;
+	const struct metric_page *page; /* whether the workers serve */
+	bool is_off;                    /* nothing is ever published: serve --dev */
+
+	uv_timer_t timer; /* the next slice, or the next look */
+	struct child child;
+	struct hook_lock lock;
+	struct settings settings; /* as of the walk's beginning */
+	struct batch batch;
+	struct runs runs;
+	uint64_t paused_until_ms; /* clock_mono_ms; after a failure */
+	uint64_t run_began_ms;
+	bool has_handle, is_closing;
+	bool is_walking; /* from the first entry to the last, runs included */
+	bool is_at_end;
+	bool is_asked_again;     /* for another walk after this one */
+	char at[NAME_MAX_BYTES]; /* the domain that was looked at last */
+	size_t at_len;
+	size_t withheld_count; /* of this walk */
+	uint64_t next_ms;      /* until something is due, as far as this walk has seen; UINT64_MAX: nothing is */
+};
+
+/* publish_open: nothing happens before publish_kick. 0, ERR_IO, ERR_NOMEM. */
+int publish_open(struct publish *p, uv_loop_t *loop, struct err *err);
+
+/* publish_close: ends a run; the handles close in the loop. Accepts a zeroed one. publish_deinit: when it has ended. */
+void publish_close(struct publish *p);
+void publish_deinit(struct publish *p);
+
+/* publish_kick: something may have become due: a reload, a certificate, workers that serve, a minute. */
+void publish_kick(struct publish *p);
+
+#endif
