@@ -35,7 +35,7 @@ static const char old_second[] = "domains:\n  d.example: {mx: [mail.example]}\n"
 /* … and the second: a policy changes under two domains, one gets another mode and id, one goes, one comes, two are
  * refused. */
 static const char new_main[] = HEAD
-	"dns: {ttl: 600, tls_rpt: \"mailto:t@provider.example\"}\n"
+	"dns: {ttl: 600, tls_rpt: \"mailto:t@provider.example\", publish: {command: [/bin/true]}}\n"
 	"policies:\n"
 	"  shared: {mode: enforce, max_age: 604800, mx: [mx1.example, mx2.example]}\n"
 	"domains:\n"

@@ -6,8 +6,11 @@
 #include "../../base/metric.h"
 #include "../../certs/mbed.h"
 #include "../../certs/selfca.h"
+#include "../../config/formats.h"
+#include "../../config/gone.h"
 #include "../../config/settings_table.h"
 #include "../../server/cmd/cmd.h"
+#include "../../server/keeper/batch.h"
 #include "../../server/keeper/dev.h"
 #include "../../server/keeper/keeper.h"
 #include "../../server/keeper/sockets.h"
@@ -154,6 +157,91 @@ static const struct fault fault_page = {
 	.close = nothing,
 };
 
+/* --- a batch of the outbox: what is given to the hook, and what its end means --- */
+
+static void prepare_batch(void)
+{
+	static const char *const names[] = {"a.example", "b.example", "c.example"};
+	struct err err = {0};
+	struct db_txn *txn;
+	struct domain_row row = {.mode = POLICY_ENFORCE, .id = "7", .max_age_s = 604800};
+	stores_open();
+	fault_must(db_begin_write(store, &txn, &err), &err);
+	for (size_t i = 0; i < 3; i++) { /* gone: their gates are open */
+		fault_must(gone_put(txn, span_of(names[i]), &row, 1780272000, &err), &err);
+		fault_must(published_put(txn, span_of(names[i]), "6", 1780272000, &err), &err);
+		fault_must(outbox_put(txn, span_of(names[i]), 1780272000, &err), &err);
+	}
+	fault_must(db_commit(txn, &err), &err);
+	stores_close();
+}
+
+static int fill_batch(struct batch *b, const struct settings *settings, struct err *err)
+{
+	const struct gate_server server = {.state_dir = fault_dir, .is_running = true, .is_serving = true};
+	struct offer_world world = {.server = &server, .settings = settings, .now_unix_s = 1780272000};
+	struct outbox_entry entry;
+	struct db_cursor *cur;
+	struct span domain, value;
+	int rc = db_begin_read(store, &world.txn, err);
+	if (rc)
+		return rc;
+	rc = db_cursor_open(world.txn, DB_OUTBOX, &cur, err);
+	int walked = rc == 0 ? db_seek(cur, (struct span){NULL, 0}, &domain, &value) : rc;
+	for (; walked == 0 && rc == 0; walked = db_next(cur, &domain, &value)) {
+		rc = outbox_decode(value, &entry);
+		int added = rc == 0 ? batch_add(b, &world, domain, &entry) : 0;
+		if (added < 0)
+			rc = err_set(err, added, "cannot add");
+	}
+	db_cursor_close(cur);
+	db_end(world.txn);
+	return rc ? rc : batch_end(b) != 0 ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
+
+static int settle_batch(const struct batch *b, struct err *err)
+{
+	struct db_txn *txn;
+	int rc = db_begin_write(store, &txn, err);
+	if (rc)
+		return rc;
+	rc = batch_settle(b, txn, true, 1780272001, 0, err);
+	if (rc == 0)
+		return db_commit(txn, err);
+	db_end(txn);
+	return rc;
+}
+
+static int publish_batch(struct err *err)
+{
+	struct batch b;
+	struct settings settings = {0};
+	batch_init(&b);
+	batch_begin(&b, formats_find(SPAN_LIT("nsupdate")), 10);
+	int rc = settings_init(&settings) == 0 ? fill_batch(&b, &settings, err) : err_set(err, ERR_NOMEM, "no memory");
+	if (rc == 0 && b.count)
+		rc = settle_batch(&b, err);
+	settings_deinit(&settings);
+	batch_deinit(&b);
+	return rc;
+}
+
+static void served_outbox(struct buf *out)
+{
+	stores_dump_table(store, DB_OUTBOX, out);
+	stores_dump_table(store, DB_PUBLISHED, out);
+}
+
+static const struct fault fault_batch = {
+	.name = "batch",
+	.run_max = 1000,
+	.prepare = prepare_batch,
+	.open = stores_open,
+	.act = publish_batch,
+	.served = served_outbox,
+	.close = stores_close,
+};
+
 /* --- all of it --- */
 
 static struct keeper keeper;
@@ -240,7 +328,8 @@ static const struct fault fault_keeper = {
 
 int main(int argc, char **argv)
 {
-	static const struct fault *const faults[] = {&fault_state_dir, &fault_sockets, &fault_page, &fault_keeper};
+	static const struct fault *const faults[] = {&fault_state_dir, &fault_sockets, &fault_page, &fault_batch,
+						     &fault_keeper};
 	if (argc > 1 && strcmp(argv[1], cmd_worker.name) == 0) {
 		const struct cmd_options options = {.words = argv + 2, .word_count = (size_t)argc - 2};
 		return cmd_worker.run(&options);
