@@ -116,6 +116,16 @@ static int take_stored_settings(struct context *c, struct err *err)
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
+/* The file may say otherwise, but nobody has acted on that yet. */
+static int look_who_publishes(struct context *c, struct err *err)
+{
+	struct settings stored;
+	int rc = stored_load_settings(c->store, &stored, err);
+	c->is_publishing = rc == 0 && stored.dns_publish_command.count > 0;
+	settings_deinit(&stored);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
 int context_open(struct context *c, const struct cmd_options *o)
 {
 	struct err err = {0};
@@ -133,6 +143,8 @@ int context_open(struct context *c, const struct cmd_options *o)
 	rc = c->state_dir ? open_store(c, &err) : err_set(&err, ERR_NOMEM, "out of memory");
 	if (rc == 0)
 		rc = look_at_server(c, &err);
+	if (rc == 0 && c->store)
+		rc = look_who_publishes(c, &err);
 	if (rc == 0 && c->store && (c->server.is_running || !is_file_good))
 		rc = take_stored_settings(c, &err);
 	if (rc)

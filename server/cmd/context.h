@@ -20,6 +20,7 @@ struct context {
 	struct db *store;   /* NULL: nothing was ever served from state_dir */
 	struct db_txn *txn; /* a snapshot of it */
 	struct gate_server server;
+	bool is_publishing;       /* the store keeps an outbox */
 	struct metric_page *page; /* NULL: no server ever ran; of the last one otherwise */
 };
 

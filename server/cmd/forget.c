@@ -27,7 +27,7 @@ static int forget_all(struct db *store, const struct context *c, const struct cm
 	if (rc)
 		return rc;
 	rows_begin(&rows, txn, (enum id_scheme)c->settings.dns_id, clock_unix_s());
-	rows.is_publishing = c->settings.dns_publish_command.count > 0;
+	rows.is_publishing = c->is_publishing;
 	for (size_t i = 0; rc == 0 && i < o->word_count; i++)
 		rc = forget_one(&rows, o->words[i], err);
 	if (rc == 0)

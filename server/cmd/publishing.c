@@ -19,11 +19,6 @@ struct owed {
 	struct runs runs;
 };
 
-static bool is_publishing(const struct context *c)
-{
-	return c->settings.dns_publish_command.count > 0;
-}
-
 static void add_up(struct owed *o, const struct outbox_entry *e)
 {
 	o->count++;
@@ -61,7 +56,7 @@ int publishing_add_text(struct buf *out, const struct context *c)
 {
 	struct owed o;
 	char date[CLOCK_ISO_BYTES];
-	if (!is_publishing(c))
+	if (!c->is_publishing)
 		return 0;
 	int rc = find_owed(c, &o);
 	if (rc)
@@ -85,8 +80,8 @@ int publishing_add_text(struct buf *out, const struct context *c)
 int publishing_add_json(struct json *j, const struct context *c)
 {
 	struct owed o = {0};
-	int rc = is_publishing(c) ? find_owed(c, &o) : 0;
-	if (!is_publishing(c) || rc) {
+	int rc = c->is_publishing ? find_owed(c, &o) : 0;
+	if (!c->is_publishing || rc) {
 		json_null(j);
 		return rc;
 	}
@@ -108,7 +103,7 @@ void publishing_add_domain_text(struct buf *out, const struct context *c, struct
 	struct outbox_entry entry;
 	struct published published;
 	char date[CLOCK_ISO_BYTES];
-	if (!is_publishing(c))
+	if (!c->is_publishing)
 		return;
 	if (published_get(c->txn, domain, &published) == 0) {
 		clock_render_iso(published.at_unix_s, date);
@@ -131,8 +126,8 @@ void publishing_add_domain_json(struct json *j, const struct context *c, struct 
 {
 	struct outbox_entry entry;
 	struct published published = {.id = ""};
-	bool is_out = is_publishing(c) && published_get(c->txn, domain, &published) == 0;
-	bool is_owed = is_publishing(c) && outbox_get(c->txn, domain, &entry) == 0;
+	bool is_out = c->is_publishing && published_get(c->txn, domain, &published) == 0;
+	bool is_owed = c->is_publishing && outbox_get(c->txn, domain, &entry) == 0;
 	json_key(j, "published");
 	if (is_out) {
 		json_open(j, '{');

@@ -213,7 +213,7 @@ static int run(const struct cmd_options *o)
 	if (status == EXIT_DONE && !c.txn) {
 		cmd_say("nothing was ever served from %s: start the server first", c.state_dir);
 		status = EXIT_PROBLEMS;
-	} else if (status == EXIT_DONE && o->is_changed && c.settings.dns_publish_command.count == 0) {
+	} else if (status == EXIT_DONE && o->is_changed && !c.is_publishing) {
 		cmd_say("without dns.publish.command nobody keeps count of what was published");
 		status = EXIT_CONFIG;
 	} else if (status == EXIT_DONE) {
