@@ -18,6 +18,7 @@ enum {
 	SLICE_COUNT = 2000, /* some 10 ms, with a look at the certificates of each */
 	SLICE_PAUSE_MS = 1,
 	SOON_MS = 200, /* workers that start, a former hook that ends */
+	SHORT_MS = 5000,
 };
 
 /* --- what it is about ------------------------------------------------------------------------------------------- */
@@ -187,9 +188,9 @@ static int look_at_some(struct publish *p, const struct offer_world *w)
 		rc = db_next(cur, &domain, &value);
 	for (size_t i = 0; rc == 0 && i < SLICE_COUNT; i++, rc = db_next(cur, &domain, &value)) {
 		if (domain.len > sizeof p->at || outbox_decode(value, &entry) != 0)
-			continue; /* a damaged store: it is never published, but all others are */
+			continue; /* a damaged store, as other errors of batch_add: all others are published */
 		int result = is_due(p, &entry, w->now_unix_s) ? batch_add(&p->batch, w, domain, &entry) : BATCH_ADDED;
-		if (result == BATCH_FULL || result < 0) {
+		if (result == BATCH_FULL || result == ERR_NOMEM) {
 			rc = result;
 			break;
 		}
@@ -227,7 +228,7 @@ static void end_walk(struct publish *p)
 	p->is_walking = false;
 	metric_set(M_DNS_OWED_WITHHELD, p->withheld_count);
 	if (p->is_asked_again || !p->is_at_end)
-		note_next(p, 0);
+		note_next(p, p->is_short ? SHORT_MS : 0);
 	p->is_asked_again = false;
 	if (p->next_ms == UINT64_MAX)
 		return; /* until somebody kicks */
@@ -242,8 +243,9 @@ static void send_batch(struct publish *p)
 		run_hook(p);
 		return;
 	}
-	/* without records there is nothing to do for these: they were forgotten */
-	settle(p, p->batch.record_count == 0);
+	p->is_short = p->batch.record_count > 0;
+	if (!p->is_short) /* there is nothing to do for these: they were forgotten */
+		settle(p, true);
 	walk_on(p);
 }
 
@@ -251,18 +253,19 @@ static void step(struct publish *p)
 {
 	int rc = look(p);
 	p->is_at_end = rc == ERR_NOENT;
+	p->is_short = rc < 0 && !p->is_at_end;
 	if (rc == 0)
 		come_again(p, SLICE_PAUSE_MS);
-	else if (p->batch.count)
+	else if (p->batch.count && !p->is_short)
 		send_batch(p);
 	else
-		end_walk(p); /* an error: the next minute tries again, and reloads say what is wrong */
+		end_walk(p);
 }
 
 /* While the hook fails there is no point in giving it the next batch. */
 static void walk_on(struct publish *p)
 {
-	if (p->is_at_end || pause_left_ms(p)) {
+	if (p->is_at_end || p->is_short || pause_left_ms(p)) {
 		end_walk(p);
 		return;
 	}

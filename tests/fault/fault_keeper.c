@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 static const char yaml[] = "listen: [\"127.0.0.1:0\"]\nstate_dir: /nonexistent\n"
+			   "dns: {host: policy.example, publish: {command: [/bin/true]}}\n"
 			   "domains:\n  a.example: {mode: enforce, max_age: 604800, mx: [mail.example]}\n"
 			   "include: [domains.d/*.yaml]\n";
 
