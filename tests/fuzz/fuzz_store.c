@@ -15,14 +15,19 @@
 #include "../../certs/sweep.h"
 #include "../../config/apply.h"
 #include "../../config/domains.h"
+#include "../../config/formats.h"
 #include "../../config/gone.h"
 #include "../../config/known.h"
 #include "../../config/load.h"
 #include "../../config/merge.h"
+#include "../../config/outbox.h"
 #include "../../config/rows.h"
+#include "../../config/settings_table.h"
 #include "../../config/spec.h"
 #include "../../config/specs.h"
 #include "../../config/trouble.h"
+#include "../../server/keeper/batch.h"
+#include "../../server/keeper/runs.h"
 #include "../unit/store_dir.h"
 #include "fuzz.h"
 
@@ -36,7 +41,8 @@ static struct store_dir dir;
 
 /* --- a store like any other --- */
 
-#define DEFAULTS "certs: {paths: [pem]}\ndefaults: {mode: testing, max_age: 86400}\n"
+#define DEFAULTS \
+	"certs: {paths: [pem]}\ndns: {publish: {command: [/bin/true]}}\ndefaults: {mode: testing, max_age: 86400}\n"
 #define POLICIES "policies:\n  standard: {mode: enforce, max_age: 604800, mx: [mx1.p.example, \"*.p.example\"]}\n"
 #define GONE "  gone.example: standard\n"
 
@@ -105,6 +111,16 @@ static void import(void)
 	buf_deinit(&pem);
 }
 
+static void publish(void)
+{
+	static const char *const names[] = {"example.com", "gone.example", "example.org"};
+	struct db_txn *txn;
+	insist(db_begin_write(dir.store, &txn, NULL) == 0);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		insist(published_put(txn, span_of(names[i]), "20260101", NOW_UNIX_S, NULL) == 0);
+	insist(db_commit(txn, NULL) == 0);
+}
+
 /* There is something to damage in every table. */
 static void check_store(void)
 {
@@ -132,6 +148,7 @@ static void make_store(void)
 	write_file("more.yaml", span_of(more_after));
 	apply();
 	import();
+	publish();
 	check_store();
 	(void)nftw(dir.path, store_dir_remove, 16, FTW_DEPTH | FTW_PHYS); /* LMDB holds its files open */
 	(void)atexit(close_store);
@@ -345,6 +362,37 @@ static void read_files(struct db_txn *txn)
 	known_deinit(&known);
 }
 
+/* Every entry is offered to a batch, and settled. */
+static void go_through_outbox(struct db_txn *txn)
+{
+	const struct gate_server server = {.state_dir = dir.path, .is_running = true, .is_serving = true};
+	struct settings settings;
+	struct offer_world world = {.txn = txn, .server = &server, .settings = &settings, .now_unix_s = NOW_UNIX_S};
+	struct db_cursor *cur;
+	struct outbox_entry entry;
+	struct span domain, value;
+	struct batch b;
+	struct runs runs;
+	insist(settings_init(&settings) == 0);
+	batch_init(&b);
+	batch_begin(&b, formats_table[0], 10);
+	insist(db_cursor_open(txn, DB_OUTBOX, &cur, NULL) == 0);
+	for (int rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0;
+	     rc = db_next(cur, &domain, &value))
+		if (outbox_decode(value, &entry) == 0)
+			(void)batch_add(&b, &world, domain, &entry);
+	db_cursor_close(cur);
+	(void)batch_end(&b);
+	look_at(buf_span(&b.input));
+	(void)batch_settle(&b, txn, false, NOW_UNIX_S, 7, NULL);
+	(void)batch_settle(&b, txn, true, NOW_UNIX_S, 7, NULL);
+	if (runs_load(txn, &runs) == 0)
+		look_at((struct span){runs.text, runs.text_len});
+	(void)outbox_fill(txn, NOW_UNIX_S, NULL);
+	batch_deinit(&b);
+	settings_deinit(&settings);
+}
+
 /* --- the writers --- */
 
 static void write_rows(struct db_txn *txn)
@@ -356,6 +404,7 @@ static void write_rows(struct db_txn *txn)
 	size_t count;
 	struct rows rows;
 	rows_begin(&rows, txn, ID_TIMESTAMP, NOW_UNIX_S);
+	rows.is_publishing = true;
 	problem_add(&none, &error, span_of("example.org"));
 	(void)trouble_put_domain(txn, SPAN_LIT("example.org"), &none, &fresh, &is_changed, NULL);
 	(void)trouble_put_file(txn, 1, &none, &fresh, &is_changed, NULL);
@@ -409,6 +458,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_domains(txn);
 	read_files(txn);
 	(void)trouble_each(txn, on_trouble, NULL, NULL);
+	go_through_outbox(txn);
 	write_rows(txn);
 	sweep(txn, keyring);
 	db_end(txn); /* nothing of it stays */
