@@ -1,6 +1,5 @@
 #include "clock.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -11,12 +10,22 @@ static struct {
 	int64_t unix_s;
 } fake;
 
+static const char *test_offset(void)
+{
+	return getenv("MTA_STS_TEST_CLOCK_OFFSET_S");
+}
+
+bool clock_is_moved(void)
+{
+	return test_offset() != NULL;
+}
+
 static int64_t test_offset_s(void)
 {
 	static bool is_known;
 	static int64_t offset_s;
 	if (!is_known) {
-		const char *text = getenv("MTA_STS_TEST_CLOCK_OFFSET_S");
+		const char *text = test_offset();
 		offset_s = text ? strtoll(text, NULL, 10) : 0;
 		is_known = true;
 	}

@@ -2,6 +2,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,9 @@ uint64_t clock_mono_ms(void);
 
 /* clock_unix_s: calendar time. MTA_STS_TEST_CLOCK_OFFSET_S in the environment moves it, for flow tests. */
 int64_t clock_unix_s(void);
+
+/* clock_is_moved: that variable is set. */
+bool clock_is_moved(void);
 
 /* clock_file_ns: the clock that file times are made with: calendar time that nothing moves. */
 int64_t clock_file_ns(void);

@@ -89,7 +89,7 @@ struct apply {
 	struct buf defaults_stored;
 	struct spec defaults;
 	struct check_places places; /* of the defaults; the rest per domain */
-	int64_t now_unix_s;
+	const struct apply_how *how;
 	bool is_changed;
 	bool is_all_dirty;
 	bool is_only_removed; /* update() passes over domains that have a spec */
@@ -244,7 +244,7 @@ static int judge(struct apply *a, struct span domain, const struct spec *spec, c
 		.settings = &a->settings,
 		.has_history = true,
 		.row = row,
-		.now_unix_s = a->now_unix_s,
+		.now_unix_s = a->how->now_unix_s,
 	};
 	struct span name = spec_policy_name(spec, &a->defaults);
 	int rc = name.len ? find_policy(a, name, err) : 0;
@@ -341,13 +341,14 @@ static int update_outbox(struct apply *a, struct err *err)
 	if (!a->rows.is_publishing && outbox_is_empty(a->txn))
 		return 0;
 	a->is_changed = true;
-	return a->rows.is_publishing ? outbox_fill(a->txn, a->now_unix_s, err) : outbox_clear(a->txn, err);
+	return a->rows.is_publishing ? outbox_fill(a->txn, a->how->now_unix_s, err) : outbox_clear(a->txn, err);
 }
 
 static int update_dirty(struct apply *a, struct err *err)
 {
-	rows_begin(&a->rows, a->txn, (enum id_scheme)a->settings.dns_id, a->now_unix_s);
+	rows_begin(&a->rows, a->txn, (enum id_scheme)a->settings.dns_id, a->how->now_unix_s);
 	a->rows.is_publishing = a->settings.dns_publish_command.count > 0;
+	a->rows.is_clock_unsure = a->how->is_clock_unsure;
 	a->is_only_removed = a->is_all_dirty; /* the others have their turn below */
 	int rc = merge_each_dirty(&a->merge, update, a, err);
 	a->is_only_removed = false;
@@ -419,10 +420,11 @@ static void count(struct apply *a)
 	a->out->error_count = db_count(a->txn, DB_PROBLEMS);
 }
 
-int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct apply_result *out, struct err *err)
+int apply_run(struct db *store, struct load *load, const struct apply_how *how, struct apply_result *out,
+	      struct err *err)
 {
 	*out = (struct apply_result){0};
-	struct apply a = {.load = load, .now_unix_s = now_unix_s, .out = out};
+	struct apply a = {.load = load, .how = how, .out = out};
 	outcome_init(&a.outcome);
 	buf_init(&a.defaults_stored, STORED_MAX_BYTES);
 	buf_init(&a.spec_stored, STORED_MAX_BYTES);

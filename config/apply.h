@@ -28,12 +28,18 @@ struct apply_result {
 	struct problem_list fresh; /* errors that were not there before, and warnings about changes just made */
 };
 
+struct apply_how {
+	int64_t now_unix_s;
+	bool is_clock_unsure; /* see rows.h */
+};
+
 /* apply_run: all of it. A file that was rewritten in place and lost something (domains, bytes, its last line end, its
  * grammar) is put off until it has been quiet for MERGE_SETTLE_MS (merge.h): somebody may still be writing.
  * load       its problems grow by those between files
  * out        apply_result_deinit it whatever is returned
  * returns    0; ERR_IO, ERR_NOMEM: nothing was changed */
-int apply_run(struct db *store, struct load *load, int64_t now_unix_s, struct apply_result *out, struct err *err);
+int apply_run(struct db *store, struct load *load, const struct apply_how *how, struct apply_result *out,
+	      struct err *err);
 
 /* apply_read_changed: the same for changes that are known by name, after a run that was plain (load.h) and left nothing
  * unfinished. Returns, changed and out_is_enough as load_changed's. */

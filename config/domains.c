@@ -4,8 +4,6 @@
 #include "../base/db.h"
 #include "../base/err.h"
 
-#define DATE_MAX_UNIX_S INT64_C(253402300799) /* the end of year 9999, as far as clock.h prints */
-
 /* The fixed part of a stored row; the text of the TLSRPT record follows. Host order: the store does not travel. */
 struct stored_row {
 	uint8_t state, mode, reserved[2];
@@ -41,7 +39,7 @@ static bool is_good(const struct stored_row *s)
 	const int64_t dates[] = {s->changed_unix_s, s->mode_since_unix_s, s->first_unix_s, s->cached_until_unix_s,
 				 s->stamp_unix_s};
 	for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
-		if (dates[i] < 0 || dates[i] > DATE_MAX_UNIX_S)
+		if (dates[i] < 0 || dates[i] > DOMAIN_DATE_MAX_UNIX_S)
 			return false; /* nothing that is reckoned with them may overflow */
 	return s->state <= DOMAIN_WITHDRAWN && s->mode <= POLICY_ENFORCE;
 }
@@ -130,5 +128,7 @@ int64_t domains_cached_until(const struct domain_row *row, int64_t now_unix_s)
 	if (row->mode == POLICY_NONE)
 		return until;
 	int64_t current = now_unix_s + (int64_t)row->max_age_s;
+	if (current > DOMAIN_DATE_MAX_UNIX_S)
+		current = DOMAIN_DATE_MAX_UNIX_S;
 	return current > until ? current : until;
 }

@@ -17,6 +17,8 @@ struct err;
 
 enum { DOMAIN_ID_MAX_BYTES = 32 }; /* RFC 8461 3.1 */
 
+#define DOMAIN_DATE_MAX_UNIX_S INT64_C(253402300799) /* the end of year 9999, as far as clock.h prints */
+
 enum domain_state {
 	DOMAIN_LIVE,
 	DOMAIN_WITHDRAWN, /* gone from the YAML; answered with mode none until cached_until_unix_s (RFC 8461 8.3) */

@@ -10,6 +10,7 @@
 #include "outbox.h"
 #include "outcome.h"
 #include "spec.h"
+#include "stored.h"
 
 #include <stdlib.h>
 
@@ -69,32 +70,46 @@ static void take_used(struct domain_row *row, struct ids_used used)
 	row->serial = used.serial;
 }
 
+/* Until when what has been served so far may be cached. A date that has passed stays: the clock may be wrong today. */
+static int64_t ledger_date(const struct rows *r, const struct domain_row *row)
+{
+	int64_t late_unix_s = row->changed_unix_s > r->late_unix_s ? row->changed_unix_s : r->late_unix_s;
+	int64_t until = domains_cached_until(row, late_unix_s);
+	return until > row->cached_until_unix_s ? until : row->cached_until_unix_s;
+}
+
 /* The new body and everything that changes with it. old: NULL for a first publication. */
-static void change_body(struct domain_row *row, const struct domain_row *old, const uint8_t digest[SHA256_BYTES],
-			enum policy_mode mode, uint32_t max_age_s, int64_t now_unix_s)
+static void change_body(const struct rows *r, struct domain_row *row, const struct domain_row *old,
+			const uint8_t digest[SHA256_BYTES], enum policy_mode mode, uint32_t max_age_s)
 {
 	memcpy(row->body, digest, SHA256_BYTES);
-	row->changed_unix_s = now_unix_s;
-	row->cached_until_unix_s = old ? domains_cached_until(old, now_unix_s) : 0;
+	row->changed_unix_s = r->now_unix_s;
+	row->cached_until_unix_s = old ? ledger_date(r, old) : 0;
 	if (!old || old->mode != mode || old->state != row->state)
-		row->mode_since_unix_s = now_unix_s;
+		row->mode_since_unix_s = r->now_unix_s;
 	if (!old)
-		row->first_unix_s = now_unix_s;
+		row->first_unix_s = r->now_unix_s;
 	row->mode = mode;
 	row->max_age_s = max_age_s;
 }
 
-static void choose_id(struct db_txn *txn, struct domain_row *row, const struct domain_row *old,
-		      const struct spec *values, enum id_scheme scheme, bool is_changed, int64_t now_unix_s)
+static void next_id(const struct rows *r, struct domain_row *row, struct ids_used used)
 {
-	struct ids_used used = old ? (struct ids_used){old->stamp_unix_s, old->serial} : load_floor(txn);
+	ids_next(r->scheme, row->body, r->now_unix_s, &used, row->id);
+	take_used(row, used);
+}
+
+static void choose_id(const struct rows *r, struct domain_row *row, const struct domain_row *old,
+		      const struct spec *values, bool is_changed)
+{
+	struct ids_used used = old ? (struct ids_used){old->stamp_unix_s, old->serial} : load_floor(r->txn);
+	take_used(row, used);
 	if (spec_has(values, SPEC_ID)) {
 		memset(row->id, 0, sizeof row->id);
 		memcpy(row->id, values->id.p, values->id.len);
-	} else if (is_changed || scheme == ID_DIGEST) {
-		ids_next(scheme, row->body, now_unix_s, &used, row->id);
+	} else if (is_changed || r->scheme == ID_DIGEST) {
+		next_id(r, row, used);
 	}
-	take_used(row, used);
 }
 
 /* put: the row, and with it that its records have changed. */
@@ -119,7 +134,9 @@ static int swap_body(struct rows *r, const struct domain_row *old, const uint8_t
 
 void rows_begin(struct rows *r, struct db_txn *txn, enum id_scheme scheme, int64_t now_unix_s)
 {
+	int64_t seen_unix_s = stored_find_time(txn);
 	*r = (struct rows){.txn = txn, .scheme = scheme, .now_unix_s = now_unix_s};
+	r->late_unix_s = seen_unix_s > now_unix_s ? seen_unix_s : now_unix_s;
 	bodies_tally_begin(&r->bodies, txn);
 }
 
@@ -139,8 +156,8 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 	row.ttl_s = v->ttl_s;
 	row.tls_rpt = v->tls_rpt;
 	if (is_changed || is_back)
-		change_body(&row, old, v->digest, values->mode, values->max_age_s, r->now_unix_s);
-	choose_id(r->txn, &row, old, values, r->scheme, is_changed, r->now_unix_s);
+		change_body(r, &row, old, v->digest, values->mode, values->max_age_s);
+	choose_id(r, &row, old, values, is_changed);
 	*out_changed = !old || !is_same_row(&row, old);
 	if (!*out_changed)
 		return 0;
@@ -197,15 +214,13 @@ static int put_withdrawn(struct rows *r, struct span domain, const struct domain
 			 struct err *err)
 {
 	struct domain_row row = *old;
-	struct ids_used used = {old->stamp_unix_s, old->serial};
 	uint8_t digest[SHA256_BYTES];
 	char key[INDEX_KEY_BYTES];
 	sha256_of(body, digest);
 	row.state = DOMAIN_WITHDRAWN;
-	change_body(&row, old, digest, POLICY_NONE, POLICY_WITHDRAWN_MAX_AGE_S, r->now_unix_s);
+	change_body(r, &row, old, digest, POLICY_NONE, POLICY_WITHDRAWN_MAX_AGE_S);
 	if (memcmp(digest, old->body, sizeof digest) != 0)
-		ids_next(r->scheme, digest, r->now_unix_s, &used, row.id);
-	take_used(&row, used);
+		next_id(r, &row, (struct ids_used){old->stamp_unix_s, old->serial});
 	int rc = put(r, domain, &row, err); /* first: old's text still points into the store */
 	if (rc == 0)
 		rc = swap_body(r, old, digest, body, err);
@@ -225,7 +240,7 @@ int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct 
 	if (rc)
 		return err_set(err, rc, "store: a row cannot be read");
 	*out_changed = true;
-	if (domains_cached_until(&old, r->now_unix_s) <= r->now_unix_s)
+	if (ledger_date(r, &old) <= (r->is_clock_unsure ? 0 : r->now_unix_s))
 		return retire(r, domain, &old, err);
 	struct buf body;
 	buf_init(&body, 2 * POLICY_BODY_MAX_BYTES);
@@ -266,6 +281,8 @@ int rows_expire(struct rows *r, size_t *out_count, struct err *err)
 	char domain[256];
 	size_t len;
 	*out_count = 0;
+	if (r->is_clock_unsure)
+		return 0;
 	for (;;) {
 		struct domain_row row;
 		int rc = next_expired(r->txn, r->now_unix_s, domain, &len, err);

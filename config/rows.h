@@ -20,8 +20,11 @@ struct rows {
 	struct db_txn *txn;
 	enum id_scheme scheme;
 	int64_t now_unix_s;
-	bool is_publishing; /* what changes is to be published (outbox.h); false, unless the caller sets it */
+	int64_t late_unix_s; /* it is that late at least: now, or what stored_note_time was told */
 	struct bodies_tally bodies;
+	/* set by the caller after rows_begin, or left as they are: */
+	bool is_publishing;   /* what changes is to be published (outbox.h) */
+	bool is_clock_unsure; /* now may be wrong: no date is taken for passed */
 };
 
 void rows_begin(struct rows *r, struct db_txn *txn, enum id_scheme scheme, int64_t now_unix_s);
@@ -37,11 +40,12 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 	     bool *out_changed, struct err *err);
 
 /* rows_withdraw: the domain is gone from the YAML: mode none with the last mx until the ledger's date (RFC 8461 8.3),
- * or gone at once when no enforce or testing policy can be cached. A domain without row is no error. */
+ * or gone at once when no enforce or testing policy can be cached. The ledger's dates never get shorter. A domain
+ * without row is no error. */
 int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct err *err);
 
 /* rows_expire: removes withdrawn rows whose date has passed (gone.h has what is left of them), and forgets what is gone
- * for long. out_count: of both. */
+ * for long; nothing while the clock is unsure. out_count: of both. */
 int rows_expire(struct rows *r, size_t *out_count, struct err *err);
 
 /* rows_forget: ends the withdrawal of a domain at once, and forgets what is left of one that is gone. Where its record

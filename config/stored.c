@@ -3,13 +3,12 @@
 #include "../base/db.h"
 #include "../base/err.h"
 #include "cert_paths.h"
+#include "domains.h"
 #include "settings_table.h"
 
 static const struct span keys[] = {
-	[STORED_SETTINGS] = {"settings", 8},
-	[STORED_DEFAULTS] = {"defaults", 8},
-	[STORED_PATTERNS] = {"includes", 8},
-	[STORED_PRESETS] = {"presets", 7},
+	[STORED_SETTINGS] = {"settings", 8}, [STORED_DEFAULTS] = {"defaults", 8}, [STORED_PATTERNS] = {"includes", 8},
+	[STORED_PRESETS] = {"presets", 7},   [STORED_TIME] = {"time", 4},
 };
 
 int stored_find(struct db_txn *txn, enum stored_value name, struct span *out)
@@ -60,6 +59,32 @@ int stored_load_settings(struct db *store, struct settings *out, struct err *err
 		rc = settings_decode(value, out);
 	db_end(txn);
 	return rc ? err_set(err, rc, "store: no settings") : 0;
+}
+
+int64_t stored_find_time(struct db_txn *txn)
+{
+	struct span value;
+	int64_t unix_s = 0;
+	if (stored_find(txn, STORED_TIME, &value) == 0 && value.len == sizeof unix_s)
+		memcpy(&unix_s, value.p, sizeof unix_s);
+	return unix_s >= 0 && unix_s <= DOMAIN_DATE_MAX_UNIX_S ? unix_s
+							       : 0; /* a damaged one: dates are reckoned with it */
+}
+
+int stored_note_time(struct db *store, int64_t unix_s, struct err *err)
+{
+	struct db_txn *txn;
+	bool is_changed = false;
+	int rc = db_begin_write(store, &txn, err);
+	if (rc)
+		return rc;
+	if (unix_s > stored_find_time(txn))
+		rc = stored_put(txn, STORED_TIME, (struct span){(const char *)&unix_s, sizeof unix_s}, &is_changed,
+				err);
+	if (rc == 0 && is_changed)
+		return db_commit(txn, err);
+	db_end(txn);
+	return rc;
 }
 
 bool stored_knows_file(struct db *store, const char *path)

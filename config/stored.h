@@ -7,6 +7,7 @@
 #include "settings.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct db;
 struct db_txn;
@@ -19,6 +20,7 @@ enum stored_value {
 	STORED_DEFAULTS, /* spec.h's */
 	STORED_PATTERNS, /* absolute includes, a NUL behind each */
 	STORED_PRESETS,  /* presets.h's */
+	STORED_TIME,     /* stored_note_time's */
 };
 
 /* stored_find: valid as db_get's. 0, ERR_NOENT, ERR_IO. */
@@ -32,6 +34,11 @@ int stored_add_patterns(struct db_txn *txn, struct text_list *out);
 
 /* stored_load_settings: the last good server settings. ERR_NOENT when there are none. settings_deinit them. */
 int stored_load_settings(struct db *store, struct settings *out, struct err *err);
+
+/* stored_note_time: it is that late for sure, whatever the clock says from now on. stored_find_time: the latest that
+ * was noted; 0: none. */
+int stored_note_time(struct db *store, int64_t unix_s, struct err *err);
+int64_t stored_find_time(struct db_txn *txn);
 
 /* stored_check_layout: marks a new store with the layout that this version writes, and brings one of the layout before
  * up to it; refuses any other with a sentence (ERR_CONFLICT). Once, before anything is read. */

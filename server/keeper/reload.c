@@ -196,10 +196,11 @@ int reload_config(struct reload *r, enum reload_scope scope, uint64_t *out_retry
 	struct apply_result result = {0};
 	struct err err = {0};
 	uint64_t begin_ms = clock_mono_ms();
+	struct apply_how how = caution_look(&r->caution, r->store);
 	*out_retry_ms = 0;
 	int rc = read_config(r, scope, &load, &err);
 	if (rc == 0)
-		rc = apply_run(r->store, &load, clock_unix_s(), &result, &err);
+		rc = apply_run(r->store, &load, &how, &result, &err);
 	if (rc == 0) {
 		tell_result(r, &result, load.count, clock_mono_ms() - begin_ms);
 		*out_retry_ms = result.retry_ms;

@@ -4,6 +4,7 @@
 
 #include "../../config/problem.h"
 #include "../../config/settings.h"
+#include "caution.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@ struct reload {
 	bool has_cert_paths;
 	bool is_cert_pass_due;                    /* cert_paths changed since the last pass, or it failed */
 	uint64_t cert_pass_ms, cert_pass_took_ms; /* the last pass over all of them: when it ended */
+	struct caution caution;
 	struct settings at_start; /* what the first reload found; keys of class restart stay as they were then */
 	bool has_start;
 	uint64_t told_restart; /* bit per row of keys_table: said to want a restart */

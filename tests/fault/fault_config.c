@@ -64,9 +64,10 @@ static int apply_at(int64_t now_unix_s, struct err *err)
 {
 	struct load load;
 	struct apply_result result = {0};
+	const struct apply_how how = {.now_unix_s = now_unix_s};
 	int rc = apply_read(store, main_path, &load, err);
 	if (rc == 0)
-		rc = apply_run(store, &load, now_unix_s, &result, err);
+		rc = apply_run(store, &load, &how, &result, err);
 	load_deinit(&load);
 	apply_result_deinit(&result);
 	return rc;
@@ -152,7 +153,7 @@ static int apply_changed(struct err *err)
 	if (rc == 0 && !is_enough)
 		rc = err_set(err, ERR_IO, "not enough");
 	if (rc == 0)
-		rc = apply_run(store, &load, NOW_UNIX_S + DAY_S, &result, err);
+		rc = apply_run(store, &load, &(struct apply_how){.now_unix_s = NOW_UNIX_S + DAY_S}, &result, err);
 	text_list_deinit(&changed);
 	load_deinit(&load);
 	apply_result_deinit(&result);

@@ -73,7 +73,7 @@ static void apply(void)
 	struct load load;
 	struct apply_result result;
 	insist(apply_read(dir.store, path_of("main.yaml"), &load, NULL) == 0);
-	insist(apply_run(dir.store, &load, NOW_UNIX_S, &result, NULL) == 0);
+	insist(apply_run(dir.store, &load, &(struct apply_how){.now_unix_s = NOW_UNIX_S}, &result, NULL) == 0);
 	apply_result_deinit(&result);
 	load_deinit(&load);
 }

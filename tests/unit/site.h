@@ -30,6 +30,7 @@ struct site {
 	char main_path[96];
 	unsigned write_count;
 	int64_t now_unix_s;
+	struct apply_how how;       /* beside now_unix_s, which counts */
 	struct apply_result result; /* of the last site_apply */
 };
 
@@ -223,10 +224,11 @@ static inline void site_apply(struct site *s)
 	struct load load;
 	struct err err = {0};
 	apply_result_deinit(&s->result);
+	s->how.now_unix_s = s->now_unix_s;
 	int rc = apply_read(s->dir.store, s->main_path, &load, &err);
 	if (rc && rc != ERR_NOENT)
 		fail_msg("apply_read: %s", err.text);
-	if (apply_run(s->dir.store, &load, s->now_unix_s, &s->result, &err) != 0)
+	if (apply_run(s->dir.store, &load, &s->how, &s->result, &err) != 0)
 		fail_msg("apply_run: %s", err.text);
 	load_deinit(&load);
 	site_check_store(s);

@@ -61,7 +61,8 @@ static bool apply_changed(int line, const char *names)
 	apply_result_deinit(&s.result);
 	if (apply_read_changed(s.dir.store, s.main_path, &changed, &load, &is_enough, &err) != 0)
 		fail_msg("line %d: %s", line, err.text);
-	if (is_enough && apply_run(s.dir.store, &load, s.now_unix_s, &s.result, &err) != 0)
+	s.how.now_unix_s = s.now_unix_s;
+	if (is_enough && apply_run(s.dir.store, &load, &s.how, &s.result, &err) != 0)
 		fail_msg("line %d: %s", line, err.text);
 	text_list_deinit(&changed);
 	load_deinit(&load);

@@ -113,7 +113,100 @@ static void test_rows_dates_of_a_life(void **state)
 	assert_true(put("a.example", POLICY_NONE, 2000, 1205));
 	assert_int_equal(row_of("a.example").cached_until_unix_s, 1210); /* none promises nothing */
 	assert_true(put("a.example", POLICY_NONE, 3000, 1211));
-	assert_int_equal(row_of("a.example").cached_until_unix_s, 0); /* over */
+	assert_int_equal(row_of("a.example").cached_until_unix_s, 1210); /* over, if the clock is right */
+}
+
+static void test_rows_ledger_date_never_gets_shorter(void **state)
+{
+	(void)state;
+	static const struct {
+		int line;
+		int64_t now;
+		enum policy_mode mode;
+		uint32_t max_age_s;
+		int64_t until; /* … of what was served before */
+	} cases[] = {
+		{__LINE__, 1000000, POLICY_ENFORCE, 31557600, 0},
+		{__LINE__, 1000010, POLICY_ENFORCE, 86400, 32557610},  /* a year … */
+		{__LINE__, 1086400, POLICY_ENFORCE, 604800, 32557610}, /* … outlives a day and a week */
+		{__LINE__, 1086401, POLICY_TESTING, 100, 32557610},
+		{__LINE__, 500, POLICY_NONE, 86400, 32557610}, /* the clock was set back */
+		{__LINE__, 600, POLICY_ENFORCE, 86401, 32557610},
+		{__LINE__, 90000000, POLICY_NONE, 86400, 90086401}, /* … and far ahead */
+		{__LINE__, 99000000, POLICY_NONE, 86401, 90086401}, /* nothing is promised beyond it */
+		{__LINE__, 700, POLICY_NONE, 86402, 90086401},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_true(put("a.example", cases[i].mode, cases[i].max_age_s, cases[i].now));
+		if (row_of("a.example").cached_until_unix_s != cases[i].until)
+			fail_msg("line %d: %lld", cases[i].line, (long long)row_of("a.example").cached_until_unix_s);
+	}
+	assert_true(withdraw("a.example", 800));
+	assert_int_equal(row_of("a.example").cached_until_unix_s, 90086401);
+	assert_int_equal(expire(90086400), 0);
+	assert_int_equal(expire(90086401), 1);
+}
+
+static void note_time(int64_t unix_s)
+{
+	bool is_changed = false;
+	assert_int_equal(
+		stored_put(txn, STORED_TIME, (struct span){(const char *)&unix_s, sizeof unix_s}, &is_changed, NULL),
+		0);
+}
+
+/* Senders fetched the policy until a moment ago, whatever the clock says now. */
+static void test_rows_clock_that_was_set_back_shortens_no_promise(void **state)
+{
+	(void)state;
+	assert_true(put("a.example", POLICY_ENFORCE, 100, 1000));
+	assert_true(put("b.example", POLICY_ENFORCE, 100, 1000));
+	assert_true(put("c.example", POLICY_NONE, 100, 1000));
+	note_time(50000);
+	assert_true(withdraw("a.example", 20000));
+	assert_int_equal(row_of("a.example").cached_until_unix_s, 50100);
+	assert_true(put("b.example", POLICY_ENFORCE, 99, 20000));
+	assert_int_equal(row_of("b.example").cached_until_unix_s, 50100);
+	assert_int_equal(row_of("b.example").changed_unix_s, 20000);
+	assert_true(withdraw("c.example", 20000)); /* nothing was promised */
+	assert_int_equal(db_count(txn, DB_DOMAINS), 2);
+	const int64_t damaged[] = {-1, INT64_MIN, INT64_MAX, INT64_C(253402300800)};
+	for (size_t i = 0; i < COUNT(damaged); i++) { /* goes for none */
+		note_time(damaged[i]);
+		assert_true(put("d.example", POLICY_ENFORCE, 200 + (uint32_t)i, 60000));
+	}
+	assert_int_equal(row_of("d.example").cached_until_unix_s, 60202);
+	note_time(DOMAIN_DATE_MAX_UNIX_S); /* as far as dates go */
+	assert_true(withdraw("d.example", 60000));
+	assert_int_equal(row_of("d.example").cached_until_unix_s, DOMAIN_DATE_MAX_UNIX_S);
+}
+
+/* A machine that boots a year ahead: dates seem to have passed. */
+static void test_rows_nothing_goes_while_the_clock_is_unsure(void **state)
+{
+	(void)state;
+	struct rows rows;
+	struct err err = {0};
+	size_t count = 9;
+	bool is_changed;
+	assert_true(put("a.example", POLICY_ENFORCE, 100, 1000));
+	assert_true(put("left.example", POLICY_ENFORCE, 100, 1000));
+	assert_true(put("left.example", POLICY_NONE, 100, 1000)); /* leaves in order, and early */
+	assert_true(put("never.example", POLICY_NONE, 100, 1000));
+	assert_true(withdraw("a.example", 1000));
+	rows_begin(&rows, txn, ID_TIMESTAMP, 32000000);
+	rows.is_clock_unsure = true;
+	assert_int_equal(rows_withdraw(&rows, SPAN_LIT("left.example"), &is_changed, &err), 0);
+	assert_int_equal(rows_withdraw(&rows, SPAN_LIT("never.example"), &is_changed, &err), 0);
+	assert_int_equal(rows_expire(&rows, &count, &err), 0);
+	assert_int_equal(rows_end(&rows, &err), 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(row_of("a.example").cached_until_unix_s, 1100);
+	assert_int_equal(row_of("left.example").state, DOMAIN_WITHDRAWN);
+	assert_int_equal(row_of("left.example").cached_until_unix_s, 1100);
+	assert_int_equal(db_count(txn, DB_DOMAINS), 2); /* nobody can hold what never.example had */
+	assert_int_equal(expire(1099), 0);              /* the clock was put right */
+	assert_int_equal(expire(1100), 2);
 }
 
 static void test_rows_withdrawn_once_and_gone_at_its_date(void **state)
@@ -313,6 +406,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_rows_dates_of_a_life),
+		TEST(test_rows_ledger_date_never_gets_shorter),
+		TEST(test_rows_clock_that_was_set_back_shortens_no_promise),
+		TEST(test_rows_nothing_goes_while_the_clock_is_unsure),
 		TEST(test_rows_withdrawn_once_and_gone_at_its_date),
 		TEST(test_rows_expire_takes_whatever_is_due_in_one_go),
 		TEST(test_rows_withdrawn_keep_their_report_address_and_mx),

@@ -1,0 +1,30 @@
+#include "caution.h"
+
+#include "../../base/clock.h"
+#include "../../base/log.h"
+#include "../../config/stored.h"
+
+#include <inttypes.h>
+
+/* The latest time that is sure, once an hour: a clock that is set back later on shortens no date of the ledger. Where
+ * it fails the next reload tries again. */
+static void note_time(struct caution *c, struct db *store, int64_t now_unix_s, uint64_t now_ms)
+{
+	if (c->noted_ms && now_ms - c->noted_ms < STEADY_MS)
+		return;
+	if (stored_note_time(store, now_unix_s, NULL) == 0)
+		c->noted_ms = now_ms;
+}
+
+struct apply_how caution_look(struct caution *c, struct db *store)
+{
+	struct apply_how how = {.now_unix_s = clock_unix_s()};
+	uint64_t now_ms = clock_mono_ms();
+	how.is_clock_unsure = !steady_look(&c->steady, now_ms, how.now_unix_s);
+	if (c->steady.step_s)
+		log_warn("clock.stepped", "by_s=%" PRId64 " text=\"no withdrawal ends for an hour from now\"",
+			 c->steady.step_s);
+	if (!how.is_clock_unsure)
+		note_time(c, store, how.now_unix_s, now_ms);
+	return how;
+}

@@ -1,0 +1,180 @@
+"""A policy through the months: withdrawal, its dates, clocks that step (issue 5, DESIGN.md 6.5). Time is moved from one start of the server to the next; steps while it runs: tests/unit/test_caution.c."""
+
+import datetime
+import time
+
+from rig import PROBLEMS, domains, environment, tenant, wait_until
+
+DAY_S = 86400
+NONE = "domains: {}\n"
+
+
+def at(days=0.0, **extra):
+    """The environment of a program that runs so many days from now."""
+    return {"MTA_STS_TEST_CLOCK_OFFSET_S": str(round(days * DAY_S)), **extra}
+
+
+def unix(date):
+    return datetime.datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def is_about(date, days, started):
+    """Is it so many days after now, or after when the test started?"""
+    return started - 5 <= unix(date) - days * DAY_S <= time.time() + 5
+
+
+def status(site, days=0.0, domain="example.com"):
+    """`status --json` of the domain; {} when it is not served."""
+    finished = site.run("status", domain, "--json", env=environment(**at(days)))
+    return finished.json() if finished.out else {}
+
+
+# --- dates ----------------------------------------
+
+
+def test_a_year_outlives_the_day_that_came_after_it(site):
+    """max_age a year, then a day, then a week, then gone: withdrawn until the year is over; each step by a restart on
+    another day, with `status` and `records` telling the date and the state in every one."""
+    site.certify("example.com", ends_days=800)
+    started = time.time()
+    for days, max_age in ((0, "31536000"), (10, "86400"), (20, "604800")):
+        site.write(domains(tenant(max_age=max_age)))
+        with site.serve(env=at(days)) as server:
+            server.log.wait("reload.done")
+    assert is_about(status(site, 20)["cached_until"], 375, started)  # a year from when the day took its place
+    site.write(NONE)
+    with site.serve(env=at(30)) as server:
+        server.log.wait("reload.done", withdrawn=1)
+        found = status(site, 30)
+        assert (found["state"], found["mode"], found["max_age"]) == ("withdrawn", "none", 86400)
+        assert found["removable_from"] == found["cached_until"] and is_about(found["cached_until"], 375, started)
+        text = site.run("status", env=environment(**at(30))).out.decode()
+        assert f"withdrawn until {found['cached_until']}" in text
+        assert server.body().startswith(b"version: STSv1\r\nmode: none\r\nmx: mail.example.com\r\n")
+    for days in (374, -200, 374):  # a clock that is wrong for a while changes nothing
+        with site.serve(env=at(days)) as server:
+            assert b"mode: none" in server.body()
+            assert status(site, days)["cached_until"] == found["cached_until"]
+    with site.serve(env=at(375.1)) as server:
+        wait_until(lambda: not server.serves(), "the end of the withdrawal")
+        assert status(site, 375.1) == {}
+
+
+def test_mode_none_tells_the_date_from_which_it_may_be_removed(site):
+    """In text and JSON, before and after a restart; taken out on that day, the domain goes at once."""
+    site.certify("example.com")
+    started = time.time()
+    site.write(domains(tenant()))
+    with site.serve() as server:
+        assert status(site)["removable_from"] is None
+        server.change(domains(tenant(mode="none", max_age="86400")))
+        date = status(site)["removable_from"]
+        assert is_about(date, 7, started)
+    with site.serve(env=at(3)):
+        assert status(site, 3)["removable_from"] == date
+        text = site.run("status", "example.com", env=environment(**at(3))).out.decode()
+        assert f"removable    from {date}\n" in text and f"cached until {date}\n" in text
+    site.write(NONE)
+    with site.serve(env=at(7.1)) as server:
+        server.log.wait("reload.done", withdrawn=1)
+        assert not server.serves() and status(site, 7.1) == {}
+
+
+def test_taken_out_too_early_mode_none_is_served_on_until_its_date(site):
+    """The same date, whatever the order."""
+    site.certify("example.com")
+    site.write(domains(tenant()))
+    with site.serve() as server:
+        server.change(domains(tenant(mode="none", max_age="3600")))
+        date = status(site)["removable_from"]
+        server.change(NONE)
+        assert status(site)["cached_until"] == date and b"mode: none" in server.body()
+
+
+def test_mx_that_vanish_are_told_once_with_the_date_and_all_hosts(site):
+    """E15: when the change is made, in `check` before it; nothing at all once the old policy has run out with both."""
+    site.certify("example.com")
+    started = time.time()
+    old, both, new = "[mx1.example.com, mx2.example.com]", "[mx1.example.com, mx2.example.com, mx3.example.com]", "[mx3.example.com]"
+    site.write(domains(tenant(mx=old)))
+    with site.serve() as server:
+        site.write(domains(tenant(mx=both)))
+        assert not site.check().find("E15")
+        server.change(domains(tenant(mx=both)))
+        server.change(domains(tenant(mx=new)))
+        told = server.log.wait("config.warning", code="E15")
+        date = told.fields["text"].rpartition("until ")[2].strip('"')
+        assert is_about(date, 7, started)
+        server.change(domains(tenant(mx=new), tenant("other.example")))
+        assert len(server.log.events("config.warning", code="E15")) == 1
+        site.write(domains(tenant(mx="[mx4.example.com]")))
+        found = site.check().find("E15", "warning")
+        assert [p.domain for p in found] == ["example.com"]
+        assert "mx: [mx3.example.com, mx4.example.com]" in found[0].hint
+
+
+# --- clocks ----------------------------------------
+
+
+def test_nothing_goes_in_the_first_hour_after_a_start(site):
+    """The clock of a machine that has just booted may be ahead: the date has passed, and the domain is served on."""
+    site.certify("example.com")
+    site.write(domains(tenant(max_age="1")))
+    with site.serve() as server:
+        server.change(NONE)
+        date = status(site)["cached_until"]
+    wait_until(lambda: time.time() > unix(date) + 1, "the date")
+    with site.serve() as server:
+        mark = server.log.mark()
+        server.hang_up()
+        server.log.wait("reload.asked", since=mark)
+        site.run("check")  # something that takes longer than the reload
+        assert b"mode: none" in server.body() and status(site)["cached_until"] == date
+    with site.serve(env=at(0)) as server:  # a test's clock is believed at once
+        wait_until(lambda: not server.serves(), "the end of the withdrawal")
+
+
+def test_a_clock_set_back_a_year_has_a_defined_outcome(site):
+    """Ids go forward, dates stay, nothing is removed, the certificate counts as not yet valid and records are withheld
+    for it; with the right time again all is as if nothing had been."""
+    site.certify("example.com", "gone.example", ends_days=800)
+    started = time.time()
+    site.write(domains(tenant(), tenant("gone.example", max_age="86400")))
+    with site.serve() as server:
+        before = status(site)
+        server.change(domains(tenant()))
+        date = status(site, domain="gone.example")["cached_until"]
+    site.write(domains(tenant(mx="[mx2.example.com]")))
+    with site.serve(env=at(-365)) as server:
+        server.log.wait("reload.done", changed=1)
+        found = status(site, -365)
+        assert int(found["id"]) > int(before["id"]) and b"mx: mx2.example.com" in server.body()
+        assert is_about(found["cached_until"], 7, started)  # of the policy that was served until now
+        assert "is valid only from" in found["withheld"]
+        finished = site.run("records", "example.com", env=environment(**at(-365)))
+        assert finished.status == PROBLEMS and finished.out == b"" and "withheld" in finished.err
+        assert status(site, -365, "gone.example")["cached_until"] == date
+        assert b"mode: none" in server.body("gone.example")
+    with site.serve():
+        after = status(site)
+        assert after["id"] == found["id"] and after["withheld"] is None
+    with site.serve(env=at(1.1)) as server:
+        wait_until(lambda: not server.serves("gone.example"), "the end of the withdrawal")
+        assert server.serves()
+
+
+def test_a_promise_made_before_the_clock_was_set_back_is_kept(site):
+    """Removed while the clock is a year behind: until the date that the right clock would have given."""
+    site.certify("example.com", starts_days=-400, ends_days=800)
+    started = time.time()
+    site.write(domains(tenant()))
+    with site.serve(env=at(0)) as server:
+        server.log.wait("reload.done")
+    with site.serve(env=at(20)):
+        pass  # served until then, without any change
+    site.write(NONE)
+    with site.serve(env=at(-365)) as server:
+        server.log.wait("reload.done", withdrawn=1)
+        assert is_about(status(site, -365)["cached_until"], 27, started)
+    with site.serve(env=at(26.9)) as server:
+        assert b"mode: none" in server.body()

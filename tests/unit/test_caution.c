@@ -1,0 +1,145 @@
+/* What a reload does not take for granted, with the keeper's own reload. */
+#include "../../base/clock.h"
+#include "../../base/log.h"
+#include "../../server/keeper/reload.h"
+#include "site.h"
+
+enum { MINUTE_MS = 60000, HOUR_S = 3600, DAY_S = 86400, WEEK_S = 7 * DAY_S, YEAR_S = 365 * DAY_S };
+
+static struct site s;
+static struct reload reload;
+static uint64_t mono_ms;
+
+static int set_up(void **state)
+{
+	(void)state;
+	site_open(&s);
+	mono_ms = 5000;
+	reload = (struct reload){.store = s.dir.store, .keyring = s.dir.keyring, .main_path = s.main_path};
+	log_init("test", LOG_LEVEL_ERROR);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	reload_deinit(&reload);
+	site_close(&s);
+	return 0;
+}
+
+static void look(enum reload_scope scope)
+{
+	uint64_t retry_ms;
+	clock_set_fake(mono_ms, s.now_unix_s);
+	assert_int_equal(reload_config(&reload, scope, &retry_ms), 0);
+	site_check_store(&s);
+}
+
+/* As the keeper's sweep does: every minute, while both clocks go on together. */
+static void pass(int64_t seconds)
+{
+	for (int64_t left_s = seconds; left_s > 0; left_s -= 60) {
+		mono_ms += MINUTE_MS;
+		s.now_unix_s += 60;
+		look(RELOAD_DUE);
+	}
+}
+
+static void restart(void)
+{
+	reload_deinit(&reload);
+	reload = (struct reload){.store = s.dir.store, .keyring = s.dir.keyring, .main_path = s.main_path};
+	look(RELOAD_ALL);
+}
+
+#define POLICY(age) "{mode: enforce, max_age: " age ", mx: [mail.example]}\n"
+
+static int64_t until(const char *domain)
+{
+	struct site_row r = site_row(&s, domain);
+	assert_true(r.is_there && r.row.state == DOMAIN_WITHDRAWN);
+	return r.row.cached_until_unix_s;
+}
+
+static void test_caution_clock_ahead_for_a_moment_ends_no_withdrawal(void **state)
+{
+	(void)state;
+	site_write(&s, SITE_MAIN, "domains:\n  a.example: " POLICY("604800"));
+	look(RELOAD_ALL);
+	pass(2 * HOUR_S);
+	site_write(&s, SITE_MAIN, "domains: {}\n");
+	look(RELOAD_CHANGED);
+	const int64_t end = s.now_unix_s + WEEK_S;
+	assert_int_equal(until("a.example"), end);
+	s.now_unix_s += YEAR_S; /* while it runs */
+	pass(HOUR_S / 2);
+	assert_int_equal(until("a.example"), end);
+	s.now_unix_s -= YEAR_S;
+	pass(2 * HOUR_S);
+	s.now_unix_s += YEAR_S; /* at a boot, until NTP is reached */
+	restart();
+	pass(HOUR_S / 2);
+	assert_int_equal(until("a.example"), end);
+	s.now_unix_s -= YEAR_S;
+	pass(2 * HOUR_S);
+	assert_int_equal(until("a.example"), end);
+	s.now_unix_s = end - 60; /* the days go by, the machine asleep */
+	restart();
+	pass(HOUR_S - 60);
+	assert_true(s.now_unix_s > end);
+	assert_int_equal(until("a.example"), end);
+	pass(60);
+	assert_false(site_row(&s, "a.example").is_there);
+}
+
+static void test_caution_date_is_kept_to_the_minute_once_the_clock_is_steady(void **state)
+{
+	(void)state;
+	site_write(&s, SITE_MAIN, "domains:\n  a.example: " POLICY("7200"));
+	look(RELOAD_ALL);
+	site_write(&s, SITE_MAIN, "domains: {}\n");
+	look(RELOAD_CHANGED);
+	pass(2 * HOUR_S - 60);
+	assert_int_equal(until("a.example"), s.now_unix_s + 60);
+	pass(60);
+	assert_false(site_row(&s, "a.example").is_there);
+}
+
+static void test_caution_clock_set_back_shortens_no_withdrawal(void **state)
+{
+	(void)state;
+	char first[33];
+	site_write(&s, SITE_MAIN, "domains:\n  a.example: " POLICY("604800") "  b.example: " POLICY("604800"));
+	look(RELOAD_ALL);
+	(void)snprintf(first, sizeof first, "%s", site_row(&s, "b.example").row.id);
+	pass(3 * DAY_S);
+	const int64_t noted = s.now_unix_s;
+	s.now_unix_s -= YEAR_S; /* while it runs */
+	site_write(&s, SITE_MAIN, "domains:\n  b.example: " POLICY("86400"));
+	pass(60);
+	assert_true(until("a.example") >= noted - HOUR_S + WEEK_S);
+	assert_true(strcmp(site_row(&s, "b.example").row.id, first) > 0); /* forward all the same */
+	restart();
+	site_write(&s, SITE_MAIN, "domains: {}\n");
+	pass(60);
+	assert_true(until("b.example") >= noted - HOUR_S + WEEK_S);
+	pass(2 * DAY_S); /* steady, though wrong */
+	s.now_unix_s += YEAR_S;
+	pass(2 * DAY_S);
+	assert_true(until("a.example") > s.now_unix_s);
+	pass(5 * DAY_S);
+	assert_int_equal(site_count(&s, DB_DOMAINS), 0);
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_caution_clock_ahead_for_a_moment_ends_no_withdrawal),
+		TEST(test_caution_date_is_kept_to_the_minute_once_the_clock_is_steady),
+		TEST(test_caution_clock_set_back_shortens_no_withdrawal),
+	};
+	return cmocka_run_group_tests_name("caution", tests, NULL, NULL);
+}
