@@ -58,6 +58,8 @@ struct err;
 	X(M_WORKER_RESTARTS, "worker_restarts_total", c, "Workers started again after they died") \
 	X(M_DOMAINS, "domains", g, "Domains served or waiting for a certificate") \
 	X(M_DOMAINS_WITHDRAWN, "domains_withdrawn", g, "Removed domains still answered with mode none") \
+	X(M_DOMAINS_KEPT, "domains_kept_without_file", g, \
+	  "Domains whose files vanished, which are kept for now, since they are more than half of all") \
 	X(M_DOMAINS_WITHHELD, "domains_without_valid_certificate", g, \
 	  "Domains without a certificate that is valid now") \
 	X(M_DNS_OWED, "dns_outbox_domains", g, "Domains whose DNS records are still to be published") \

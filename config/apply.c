@@ -391,6 +391,7 @@ static int run(struct apply *a, struct err *err)
 				  : known_load(a->txn, &a->known, err);
 	if (rc == 0)
 		rc = merge_begin(&a->merge, a->txn, &a->known, a->load, clock_file_ns(), err);
+	a->merge.is_cautious = a->how->is_cautious;
 	if (rc == 0)
 		rc = take_main(a, err);
 	if (rc == 0)
@@ -410,6 +411,7 @@ static int run(struct apply *a, struct err *err)
 		rc = err_set(err, a->known.failed, "store: the list of files cannot be read");
 	a->is_changed = a->is_changed || a->merge.is_changed;
 	a->out->retry_ms = a->merge.retry_ms;
+	a->out->held_count = a->merge.held_count;
 	return rc;
 }
 

@@ -24,6 +24,7 @@ struct apply_result {
 	size_t withdrawn_count;    /* domains that were withdrawn just now */
 	size_t withdrawn_total;    /* … and all that are */
 	size_t error_count;        /* problems in force */
+	size_t held_count;         /* not 0: the domains of files that vanished and were let be */
 	uint64_t retry_ms;         /* not 0: something was put off; come again after this time */
 	struct problem_list fresh; /* errors that were not there before, and warnings about changes just made */
 };
@@ -31,6 +32,7 @@ struct apply_result {
 struct apply_how {
 	int64_t now_unix_s;
 	bool is_clock_unsure; /* see rows.h */
+	bool is_cautious;     /* files that vanished with more than half of all domains are let be (vanish.h) */
 };
 
 /* apply_run: all of it. A file that was rewritten in place and lost something (domains, bytes, its last line end, its

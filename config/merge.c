@@ -8,6 +8,7 @@
 #include "presets.h"
 #include "specs.h"
 #include "trouble.h"
+#include "vanish.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,7 +151,7 @@ static void sort_main(struct merge *m, int64_t now_ns)
 	if (m->load->count == 0 || !f->is_main || !f->is_read || !is_hot(f, known_find(m->known, f->path), now_ns))
 		return;
 	for (size_t i = 0; i < m->known->count && !m->is_put_off[0]; i++)
-		if (!m->known->files[i].is_listed && !load_is_lost(m->load, m->known->files[i].path))
+		if (vanish_has(m->load, &m->known->files[i]))
 			put_off(m, 0, now_ns);
 }
 
@@ -292,12 +293,11 @@ static int remove_file(struct merge *m, const struct known_file *k, struct err *
 static int remove_files(struct merge *m, struct err *err)
 {
 	bool has_main = m->load->count && m->load->files[0].is_main && !m->is_put_off[0];
-	int rc = 0;
-	for (size_t i = 0; rc == 0 && has_main && i < m->known->count; i++) {
-		const struct known_file *k = &m->known->files[i];
-		if (!k->is_listed && !load_is_lost(m->load, k->path))
-			rc = remove_file(m, k, err);
-	}
+	int rc = has_main && m->is_cautious ? vanish_count_most(m->txn, m->known, m->load, &m->held_count, err) : 0;
+	bool may_remove = has_main && m->held_count == 0;
+	for (size_t i = 0; rc == 0 && may_remove && i < m->known->count; i++)
+		if (vanish_has(m->load, &m->known->files[i]))
+			rc = remove_file(m, &m->known->files[i], err);
 	return rc;
 }
 

@@ -209,6 +209,13 @@ static void add_server_text(struct report *r)
 			 c->page->slot[METRIC_KEEPER_SLOT].pid, date, c->page->slot_count - 1,
 			 c->page->slot_count == 2 ? "" : "s",
 			 c->server.is_serving ? "serving" : "not all of them serving");
+	uint64_t kept = metric_sum(c->page, M_DOMAINS_KEPT);
+	if (kept)
+		(void)buf_printf(&r->out,
+				 "KEPT         %" PRIu64
+				 " domains whose files are gone, more than half of all; they are withdrawn "
+				 "after 10 minutes, or at SIGHUP\n",
+				 kept);
 	(void)buf_printf(&r->out, "requests     %" PRIu64 " policies sent, %" PRIu64 " connections\n",
 			 metric_sum(c->page, M_RESPONSES_200), metric_sum(c->page, M_CONNECTIONS));
 }
@@ -243,6 +250,7 @@ static void report_json(struct report *r)
 		json_put_time(j, "since", c->page->slot[METRIC_KEEPER_SLOT].started_unix_s);
 		json_put_number(j, "workers", (int64_t)c->page->slot_count - 1);
 		json_put_bool(j, "serving", c->server.is_serving);
+		json_put_number(j, "kept_without_file", (int64_t)metric_sum(c->page, M_DOMAINS_KEPT));
 		json_close(j, '}');
 	} else {
 		json_null(j);

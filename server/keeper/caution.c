@@ -2,6 +2,7 @@
 
 #include "../../base/clock.h"
 #include "../../base/log.h"
+#include "../../base/metric.h"
 #include "../../config/stored.h"
 
 #include <inttypes.h>
@@ -16,15 +17,35 @@ static void note_time(struct caution *c, struct db *store, int64_t now_unix_s, u
 		c->noted_ms = now_ms;
 }
 
-struct apply_how caution_look(struct caution *c, struct db *store)
+static bool is_over(const struct caution *c, uint64_t now_ms)
+{
+	return c->held_since_ms && now_ms - c->held_since_ms >= CAUTION_HELD_MS;
+}
+
+struct apply_how caution_look(struct caution *c, struct db *store, bool is_asked)
 {
 	struct apply_how how = {.now_unix_s = clock_unix_s()};
 	uint64_t now_ms = clock_mono_ms();
 	how.is_clock_unsure = !steady_look(&c->steady, now_ms, how.now_unix_s);
+	how.is_cautious = !is_asked && !is_over(c, now_ms);
 	if (c->steady.step_s)
 		log_warn("clock.stepped", "by_s=%" PRId64 " text=\"no withdrawal ends for an hour from now\"",
 			 c->steady.step_s);
 	if (!how.is_clock_unsure)
 		note_time(c, store, how.now_unix_s, now_ms);
 	return how;
+}
+
+void caution_tell(struct caution *c, const struct apply_result *result)
+{
+	metric_set(M_DOMAINS_KEPT, result->held_count);
+	if (result->held_count && c->held_since_ms == 0)
+		log_error("config.vanished",
+			  "domains=%zu text=\"their files are gone, and they are more than half of all: they are kept "
+			  "for %d minutes, or until SIGHUP\"",
+			  result->held_count, CAUTION_HELD_MS / 60000);
+	if (result->held_count == 0)
+		c->held_since_ms = 0;
+	else if (c->held_since_ms == 0)
+		c->held_since_ms = clock_mono_ms();
 }

@@ -67,7 +67,7 @@ static void on_hup(uv_signal_t *signal, int number)
 	(void)number;
 	log_info("reload.asked", "by=SIGHUP");
 	if (!k->is_stopping)
-		reload_all(k, RELOAD_ALL);
+		reload_all(k, RELOAD_ASKED);
 }
 
 static void close_all(struct keeper *k)

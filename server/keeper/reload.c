@@ -196,7 +196,7 @@ int reload_config(struct reload *r, enum reload_scope scope, uint64_t *out_retry
 	struct apply_result result = {0};
 	struct err err = {0};
 	uint64_t begin_ms = clock_mono_ms();
-	struct apply_how how = caution_look(&r->caution, r->store);
+	struct apply_how how = caution_look(&r->caution, r->store, scope == RELOAD_ASKED);
 	*out_retry_ms = 0;
 	int rc = read_config(r, scope, &load, &err);
 	if (rc == 0)
@@ -204,6 +204,7 @@ int reload_config(struct reload *r, enum reload_scope scope, uint64_t *out_retry
 	if (rc == 0) {
 		tell_result(r, &result, load.count, clock_mono_ms() - begin_ms);
 		*out_retry_ms = result.retry_ms;
+		caution_tell(&r->caution, &result);
 		note_settings(r, &load);
 	}
 	if (rc == 0 && (result.is_committed || !r->has_cert_paths))
@@ -212,7 +213,8 @@ int reload_config(struct reload *r, enum reload_scope scope, uint64_t *out_retry
 		rc = err_set(&err, ERR_NOMEM, "out of memory");
 	if (rc == 0 && r->dev_ca)
 		rc = dev_issue(r->dev_ca, r->store, r->keyring, clock_unix_s(), &err);
-	r->is_config_plain = rc == 0 && load.is_plain && !result.is_unfinished && result.retry_ms == 0;
+	r->is_config_plain = rc == 0 && load.is_plain && !result.is_unfinished && result.retry_ms == 0 &&
+			     result.held_count == 0;
 	bool was_busy = result.is_committed || rc || load.count > FILES_MANY;
 	load_deinit(&load);
 	apply_result_deinit(&result);

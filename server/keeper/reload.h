@@ -37,6 +37,7 @@ struct reload {
 
 enum reload_scope {
 	RELOAD_ALL,
+	RELOAD_ASKED, /* all; somebody asked for it */
 	RELOAD_DUE, /* certificates: all, unless that was done lately: it shall take no more than a fiftieth of the time
 		     */
 	RELOAD_CHANGED, /* what watch_fn was called for; all where that is not known */

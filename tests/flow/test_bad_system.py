@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -348,3 +349,43 @@ def test_a_store_that_the_caller_may_not_read(site, own_binary):
         finished = rig.run(*NOBODY, own_binary, "-c", site.yaml, "status")
         assert finished.status in (DONE, PROBLEMS, SYSTEM)
         assert finished.status == DONE or str(site.state) in finished.err
+
+
+# --- files that are gone ----------------------------------------
+
+
+def test_a_folder_that_is_mounted_empty_takes_nobody_with_it_at_once(site):
+    """More than half of all domains, a hundred at least: served on, and said in log, status and metrics; a change of
+    another file does not wait. SIGHUP says that it is meant."""
+    port = rig.free_port()
+    site.certify("example.com", "own.example")
+    folder = site.folder / "domains.d"
+    folder.mkdir()
+    for number in range(120):
+        (folder / f"{number}.yaml").write_text(domains(tenant(f"t{number}.example")))
+    (folder / "example.yaml").write_text(domains(tenant()))
+    keys = {"metrics": f"127.0.0.1:{port}"}
+    include = "include: [domains.d/*.yaml]\n"
+    site.write(domains(tenant("own.example")) + include, settings=keys)
+
+    def kept():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        return int(re.search(r"^mta_sts_domains_kept_without_file (\d+)$", text, re.M)[1])
+
+    with site.serve() as server:
+        before = site.sts_id()
+        folder.rename(site.folder / "away")
+        folder.mkdir()
+        said = server.log.wait("config.vanished", domains=121)
+        assert said.level == "error" and kept() == 121
+        server.change(domains(tenant("own.example", mx="[mail2.example.com]")) + include, settings=keys)
+        assert b"mail2" in server.body("own.example")
+        assert server.body() == GOLDEN["G1"][0] and site.sts_id() == before
+        assert "KEPT         121 domains" in site.run("status").out.decode()
+        assert site.run("status", "--json").json()["server"]["kept_without_file"] == 121
+        mark = server.log.mark()
+        server.hang_up()
+        server.log.wait("reload.done", since=mark, withdrawn=121)
+        assert b"mode: none" in server.body() and kept() == 0
+        assert len(server.log.events("config.vanished")) == 1

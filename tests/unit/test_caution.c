@@ -1,6 +1,7 @@
 /* What a reload does not take for granted, with the keeper's own reload. */
 #include "../../base/clock.h"
 #include "../../base/log.h"
+#include "../../base/metric.h"
 #include "../../server/keeper/reload.h"
 #include "site.h"
 
@@ -132,6 +133,117 @@ static void test_caution_clock_set_back_shortens_no_withdrawal(void **state)
 	assert_int_equal(site_count(&s, DB_DOMAINS), 0);
 }
 
+/* --- files that vanish -------------------------------------------------------------------------------------------- */
+
+static void fill(int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		char name[64], text[160];
+		(void)snprintf(name, sizeof name, "d/%d.yaml", i);
+		(void)snprintf(text, sizeof text, "domains:\n  d%d.example: " POLICY("604800"), i);
+		site_write(&s, name, text);
+	}
+}
+
+static void empty(int from, int to)
+{
+	char name[64];
+	for (int i = from; i < to; i++) {
+		(void)snprintf(name, sizeof name, "d/%d.yaml", i);
+		site_remove(&s, name);
+	}
+}
+
+static void begin(int count)
+{
+	site_make_folder(&s, "d");
+	site_write(&s, SITE_MAIN, "domains:\n  own.example: " POLICY("604800") "include: [d/*.yaml]\n");
+	fill(0, count);
+	look(RELOAD_ALL);
+	assert_int_equal(site_count(&s, DB_DOMAINS), count + 1);
+}
+
+static uint64_t kept(void)
+{
+	return metric_mine()->value[M_DOMAINS_KEPT];
+}
+
+static void test_caution_most_files_that_vanish_are_let_be_for_ten_minutes(void **state)
+{
+	(void)state;
+	begin(300);
+	empty(0, 300);
+	site_write(&s, SITE_MAIN, "domains:\n  own.example: " POLICY("604801") "include: [d/*.yaml]\n");
+	look(RELOAD_CHANGED);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 0);
+	assert_int_equal(kept(), 300);
+	assert_int_equal(site_row(&s, "own.example").row.max_age_s, 604801); /* nobody else waits */
+	pass(9 * 60);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 0);
+	restart(); /* begins to wait anew */
+	pass(9 * 60);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 0);
+	assert_int_equal(site_row(&s, "d0.example").row.state, DOMAIN_LIVE);
+	pass(60);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 300);
+	assert_int_equal(kept(), 0);
+}
+
+static void test_caution_mount_that_comes_back_in_time_costs_nothing(void **state)
+{
+	(void)state;
+	begin(150);
+	char id[33];
+	(void)snprintf(id, sizeof id, "%s", site_row(&s, "d7.example").row.id);
+	empty(0, 150);
+	look(RELOAD_CHANGED);
+	pass(9 * 60);
+	assert_int_equal(kept(), 150);
+	fill(0, 150);
+	pass(60);
+	assert_int_equal(kept(), 0);
+	assert_string_equal(site_row(&s, "d7.example").row.id, id);
+	empty(0, 150); /* and once more: ten minutes from here */
+	look(RELOAD_CHANGED);
+	pass(9 * 60);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 0);
+	look(RELOAD_ASKED);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 150);
+}
+
+static void test_caution_is_for_more_than_half_and_for_many(void **state)
+{
+	(void)state;
+	begin(199); /* with own.example 200 */
+	empty(0, 100);
+	look(RELOAD_CHANGED);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 100); /* half of them */
+	empty(100, 199);
+	look(RELOAD_CHANGED);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 199); /* less than VANISH_MANY */
+}
+
+static void test_caution_domains_that_move_to_another_file_are_not_gone(void **state)
+{
+	(void)state;
+	struct buf all;
+	buf_init(&all, 1 << 20);
+	begin(200);
+	empty(0, 200);
+	(void)buf_add_text(&all, "domains:\n");
+	for (int i = 0; i < 150; i++)
+		(void)buf_printf(&all, "  d%d.example: " POLICY("604800"), i);
+	site_write(&s, "d/all.yaml", buf_text(&all));
+	look(RELOAD_CHANGED);
+	assert_int_equal(kept(), 0);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 50);
+	assert_int_equal(site_row(&s, "d149.example").row.state, DOMAIN_LIVE);
+	site_write(&s, "d/all.yaml", "domains:\n  d0.example: " POLICY("604800")); /* said, not guessed */
+	look(RELOAD_CHANGED);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 199);
+	buf_deinit(&all);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -140,6 +252,10 @@ int main(void)
 		TEST(test_caution_clock_ahead_for_a_moment_ends_no_withdrawal),
 		TEST(test_caution_date_is_kept_to_the_minute_once_the_clock_is_steady),
 		TEST(test_caution_clock_set_back_shortens_no_withdrawal),
+		TEST(test_caution_most_files_that_vanish_are_let_be_for_ten_minutes),
+		TEST(test_caution_mount_that_comes_back_in_time_costs_nothing),
+		TEST(test_caution_is_for_more_than_half_and_for_many),
+		TEST(test_caution_domains_that_move_to_another_file_are_not_gone),
 	};
 	return cmocka_run_group_tests_name("caution", tests, NULL, NULL);
 }
