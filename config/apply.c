@@ -4,6 +4,7 @@
 #include "../base/db.h"
 #include "../base/err.h"
 #include "domains.h"
+#include "ids.h"
 #include "known.h"
 #include "merge.h"
 #include "outbox.h"
@@ -349,6 +350,7 @@ static int update_dirty(struct apply *a, struct err *err)
 	rows_begin(&a->rows, a->txn, (enum id_scheme)a->settings.dns_id, a->how->now_unix_s);
 	a->rows.is_publishing = a->settings.dns_publish_command.count > 0;
 	a->rows.is_clock_unsure = a->how->is_clock_unsure;
+	a->rows.serial_floor = ids_serial_at(a->how->start_unix_s);
 	a->is_only_removed = a->is_all_dirty; /* the others have their turn below */
 	int rc = merge_each_dirty(&a->merge, update, a, err);
 	a->is_only_removed = false;

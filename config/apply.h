@@ -31,6 +31,7 @@ struct apply_result {
 
 struct apply_how {
 	int64_t now_unix_s;
+	int64_t start_unix_s; /* of the server's run: serial ids go on from it (ids_serial_at); 0: of none */
 	bool is_clock_unsure; /* see rows.h */
 	bool is_cautious;     /* files that vanished with more than half of all domains are let be (vanish.h) */
 };

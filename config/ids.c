@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SERIALS_BEGIN_UNIX_S INT64_C(1735689600) /* 2025-01-01T00:00:00Z: no serial was ever given out before */
+
+uint64_t ids_serial_at(int64_t start_unix_s)
+{
+	return start_unix_s > SERIALS_BEGIN_UNIX_S ? (uint64_t)(start_unix_s - SERIALS_BEGIN_UNIX_S) : 0;
+}
+
 void ids_next(enum id_scheme scheme, const uint8_t digest[SHA256_BYTES], int64_t now_unix_s, struct ids_used *used,
 	      char out[DOMAIN_ID_MAX_BYTES + 1])
 {

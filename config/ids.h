@@ -22,4 +22,9 @@ struct ids_used {
 void ids_next(enum id_scheme scheme, const uint8_t digest[SHA256_BYTES], int64_t now_unix_s, struct ids_used *used,
 	      char out[DOMAIN_ID_MAX_BYTES + 1]);
 
+/* ids_serial_at: the serial that a server starting at that time goes on from, if it has used no higher one: the seconds
+ * of then since the beginning of 2025. A store that came back from a backup, or anew, cannot know what was used since;
+ * with less than one change a second all of it lies below. */
+uint64_t ids_serial_at(int64_t start_unix_s);
+
 #endif

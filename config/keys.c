@@ -34,9 +34,9 @@ const struct key keys_table[] = {
 	{"dns.ttl", KEY_SERVER, KEY_NUMBER, 1, 2147483647, "300", "seconds", KEY_LIVE, "300", false,
 	 "TTL of the printed records.", offsetof(struct settings, dns_ttl_s)},
 	{"dns.id", KEY_SERVER, KEY_ID_SCHEME, 0, 0, "timestamp", NULL, KEY_LIVE, "timestamp", false,
-	 "How ids are made: timestamp (UTC of the change), serial (a number that grows by one) or digest (of the "
-	 "policy: "
-	 "several machines agree without talking to each other).",
+	 "How ids are made: timestamp (UTC of the change), serial (a number that grows by one, "
+	 "and at a start of the server goes on from the seconds since the beginning of 2025) or digest (of the policy: "
+	 "several machines agree without talking to each other). No two policies of a domain share one.",
 	 offsetof(struct settings, dns_id)},
 	{"dns.tls_rpt", KEY_SERVER, KEY_RUA, 0, 0, NULL, NULL, KEY_LIVE, "[\"mailto:tls-reports@example.com\"]", false,
 	 "Where senders send their TLS reports (RFC 8460), for every domain that has no tls_rpt of its own. Not set: "

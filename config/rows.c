@@ -95,6 +95,8 @@ static void change_body(const struct rows *r, struct domain_row *row, const stru
 
 static void next_id(const struct rows *r, struct domain_row *row, struct ids_used used)
 {
+	if (r->scheme == ID_SERIAL && used.serial < r->serial_floor)
+		used.serial = r->serial_floor;
 	ids_next(r->scheme, row->body, r->now_unix_s, &used, row->id);
 	take_used(row, used);
 }

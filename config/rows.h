@@ -23,8 +23,9 @@ struct rows {
 	int64_t late_unix_s; /* it is that late at least: now, or what stored_note_time was told */
 	struct bodies_tally bodies;
 	/* set by the caller after rows_begin, or left as they are: */
-	bool is_publishing;   /* what changes is to be published (outbox.h) */
-	bool is_clock_unsure; /* now may be wrong: no date is taken for passed */
+	bool is_publishing;    /* what changes is to be published (outbox.h) */
+	bool is_clock_unsure;  /* now may be wrong: no date is taken for passed */
+	uint64_t serial_floor; /* no serial id is given out below (ids_serial_at) */
 };
 
 void rows_begin(struct rows *r, struct db_txn *txn, enum id_scheme scheme, int64_t now_unix_s);

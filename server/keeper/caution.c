@@ -31,6 +31,9 @@ struct apply_how caution_look(struct caution *c, struct db *store, bool is_asked
 	if (c->steady.step_s)
 		log_warn("clock.stepped", "by_s=%" PRId64 " text=\"no withdrawal ends for an hour from now\"",
 			 c->steady.step_s);
+	if (c->start_unix_s == 0)
+		c->start_unix_s = how.now_unix_s;
+	how.start_unix_s = c->start_unix_s;
 	if (!how.is_clock_unsure)
 		note_time(c, store, how.now_unix_s, now_ms);
 	return how;

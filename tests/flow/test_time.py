@@ -1,8 +1,11 @@
-"""A policy through the months: withdrawal, its dates, clocks that step (issue 5, DESIGN.md 6.5). Time is moved from one start of the server to the next; steps while it runs: tests/unit/test_caution.c."""
+"""A policy through the months: withdrawal, its dates, clocks that step, and a state that came back from a backup (issue
+5, DESIGN.md 6.5). Time is moved from one start of the server to the next; steps while it runs: tests/unit/test_caution.c."""
 
 import datetime
+import shutil
 import time
 
+import pytest
 from rig import PROBLEMS, domains, environment, tenant, wait_until
 
 DAY_S = 86400
@@ -27,6 +30,110 @@ def status(site, days=0.0, domain="example.com"):
     """`status --json` of the domain; {} when it is not served."""
     finished = site.run("status", domain, "--json", env=environment(**at(days)))
     return finished.json() if finished.out else {}
+
+
+def seen(site, server, days=0.0):
+    """(id, bytes) as a sender would find them."""
+    env = environment(**at(days))
+    rows = site.run("records", "example.com", "--format", "json", "--all", env=env).json()
+    text = next(row["data"] for row in rows if row["name"] == "_mta-sts.example.com.")
+    return text.partition("id=")[2].rstrip(";"), server.body()
+
+
+# --- ids ----------------------------------------
+
+
+def assert_no_id_repeats(pairs):
+    ids = {}
+    for sts_id, body in pairs:
+        assert ids.setdefault(sts_id, body) == body, f"{sts_id} stands for two policies"
+
+
+@pytest.mark.parametrize("scheme", ["timestamp", "serial", "digest"])
+def test_no_id_comes_again_from_a_restored_state(site, scheme):
+    """The state of this morning, with what was published since forgotten: served on, changed, removed, back again; and
+    once more with no state at all."""
+    site.certify("example.com")
+    dns = {"id": scheme}
+    pairs = []
+
+    def run(days, *policies):
+        for number, policy in enumerate(policies):
+            if number == 0:
+                site.write(policy, dns=dns)
+                server = site.serve(env=at(days)).__enter__()
+            else:
+                server.change(policy, dns=dns)
+            pairs.append(seen(site, server, days))
+        server.stop()
+
+    def other(number):
+        return domains(tenant(mx=f"[mx{number}.example.com]"))
+
+    run(0, other(0))
+    shutil.copytree(site.state, site.folder / "backup")
+    run(0.2, other(1), other(2), NONE, other(3), other(4))
+    for days, first in ((0.4, 5), (0.6, 8)):
+        shutil.rmtree(site.state)
+        shutil.copytree(site.folder / "backup", site.state)
+        run(days, other(first), NONE, other(first + 1), other(first + 2))
+    shutil.rmtree(site.state)
+    run(0.8, other(11), other(12))
+    assert len({body for _, body in pairs}) > 13
+    assert_no_id_repeats(pairs)
+
+
+def test_serial_ids_go_on_from_the_start_of_the_server(site):
+    """They grow by one from change to change; a start goes on above whatever may have been used, and changes none."""
+    site.certify("example.com")
+    serial = {"id": "serial"}
+    started = time.time()
+    site.write(domains(tenant()), dns=serial)
+    with site.serve() as server:
+        first = int(site.sts_id())
+        assert abs(first - (started - 1735689600)) < 60  # the seconds of this decade: 2025-01-01
+        server.change(domains(tenant(mx="[mx2.example.com]")), dns=serial)
+        assert int(site.sts_id()) == first + 1
+    with site.serve(env=at(-365)) as server:  # no way back
+        assert int(site.sts_id()) == first + 1
+        server.change(domains(tenant(mx="[mx3.example.com]")), dns=serial)
+        assert int(site.sts_id()) == first + 2
+    with site.serve(env=at(1)) as server:
+        assert int(site.sts_id()) == first + 2
+        server.change(domains(tenant(mx="[mx4.example.com]")), dns=serial)
+        assert abs(int(site.sts_id()) - first - DAY_S) < 120
+
+
+@pytest.mark.parametrize("scheme", ["timestamp", "serial", "digest"])
+def test_a_tenant_that_returns_gets_an_id_that_it_never_had(site, scheme):
+    """During its withdrawal and after it, and when it was forgotten; also where the clock was set back meanwhile."""
+    site.certify("example.com", starts_days=-400, ends_days=400)
+    dns = {"id": scheme}
+    pairs = []
+    site.write(domains(tenant()), dns=dns)
+    with site.serve() as server:
+        pairs.append(seen(site, server))
+        server.change(NONE, dns=dns)
+        pairs.append(seen(site, server))
+        server.change(domains(tenant(mx="[mx2.example.com]")), dns=dns)  # during
+        assert status(site)["state"] == "live"
+        pairs.append(seen(site, server))
+        server.change(NONE, dns=dns)
+        pairs.append(seen(site, server))
+    with site.serve(env=at(8)) as server:
+        wait_until(lambda: not server.serves(), "the end of the withdrawal")
+    site.write(domains(tenant(mx="[mx3.example.com]")), dns=dns)
+    with site.serve(env=at(-365)) as server:  # after
+        assert server.log.wait("reload.done") and status(site, -365)["state"] == "live"
+        pairs.append(seen(site, server, -365))
+        server.change(NONE, dns=dns)
+        pairs.append(seen(site, server, -365))
+        assert site.run("forget", "example.com").status == 0
+        server.change(domains(tenant(mx="[mx4.example.com]")), dns=dns)
+        pairs.append(seen(site, server, -365))
+    assert len({body for _, body in pairs}) == 7
+    assert_no_id_repeats(pairs)
+    assert scheme == "digest" or [int(sts_id) for sts_id, _ in pairs] == sorted({int(sts_id) for sts_id, _ in pairs})
 
 
 # --- dates ----------------------------------------

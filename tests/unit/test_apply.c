@@ -138,6 +138,39 @@ static void test_apply_serial_ids_grow_by_one_for_each_change(void **state)
 	expect_served(__LINE__, "a.example", BODY_ENFORCE, "3");
 }
 
+/* Each domain has its own number, and none depends on what the others did. */
+static void test_apply_serial_ids_go_on_from_the_start_of_the_server(void **state)
+{
+	(void)state;
+	static const struct {
+		int line;
+		int64_t start_unix_s;
+		const char *first, *second; /* of a.example after each of two changes */
+	} cases[] = {
+		{__LINE__, 0, "1", "2"}, /* no server */
+		{__LINE__, SITE_NOW, "44582401", "44582402"},
+		{__LINE__, SITE_NOW - 365 * DAY_S, "44582403", "44582404"}, /* a start with the clock set back */
+		{__LINE__, SITE_NOW + 1, "44582405", "44582406"},           /* more than one change a second */
+		{__LINE__, SITE_NOW + DAY_S, "44668801", "44668802"},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		s.how.start_unix_s = cases[i].start_unix_s;
+		site_apply_main(&s, "dns: {id: serial}\n" A_ENFORCE);
+		if (strcmp(site_row(&s, "a.example").row.id, cases[i].first) != 0)
+			fail_msg("line %d: %s", cases[i].line, site_row(&s, "a.example").row.id);
+		site_apply_main(&s, "dns: {id: serial}\n" A_TESTING);
+		if (strcmp(site_row(&s, "a.example").row.id, cases[i].second) != 0)
+			fail_msg("line %d: %s", cases[i].line, site_row(&s, "a.example").row.id);
+	}
+	s.how.start_unix_s += DAY_S; /* a start changes none by itself */
+	site_apply_main(&s, "dns: {id: serial}\n" A_TESTING "  b.example: " ENFORCE "\n");
+	expect_served(__LINE__, "a.example", BODY_TESTING, "44668802");
+	expect_served(__LINE__, "b.example", BODY_ENFORCE, "44755201");
+	site_apply_main(&s, "dns: {id: serial}\n" A_TESTING);
+	expect_withdrawn(__LINE__, "b.example", SITE_NOW + WEEK_S);
+	assert_string_equal(site_row(&s, "b.example").row.id, "44755202");
+}
+
 static void test_apply_id_follows_the_bytes_and_nothing_else(void **state)
 {
 	(void)state; /* A-T7 */
@@ -1410,6 +1443,7 @@ int main(void)
 		TEST(test_apply_ids_do_not_go_back_with_the_clock),
 		TEST(test_apply_digest_ids_say_which_body_and_return_with_it),
 		TEST(test_apply_serial_ids_grow_by_one_for_each_change),
+		TEST(test_apply_serial_ids_go_on_from_the_start_of_the_server),
 		TEST(test_apply_id_follows_the_bytes_and_nothing_else),
 		TEST(test_apply_what_is_not_in_the_bytes_changes_the_row_only),
 		TEST(test_apply_change_of_one_domain_leaves_its_neighbour_alone),

@@ -133,6 +133,23 @@ static void test_caution_clock_set_back_shortens_no_withdrawal(void **state)
 	assert_int_equal(site_count(&s, DB_DOMAINS), 0);
 }
 
+static void test_caution_serial_ids_of_a_run_begin_at_its_start(void **state)
+{
+	(void)state;
+	site_write(&s, SITE_MAIN, "dns: {id: serial}\ndomains:\n  a.example: " POLICY("604800"));
+	look(RELOAD_ALL);
+	assert_string_equal(site_row(&s, "a.example").row.id, "44582401");
+	pass(DAY_S);
+	site_write(&s, SITE_MAIN, "dns: {id: serial}\ndomains:\n  a.example: " POLICY("604801"));
+	look(RELOAD_CHANGED);
+	assert_string_equal(site_row(&s, "a.example").row.id, "44582402");
+	restart();
+	assert_string_equal(site_row(&s, "a.example").row.id, "44582402");
+	site_write(&s, SITE_MAIN, "dns: {id: serial}\ndomains:\n  a.example: " POLICY("604802"));
+	look(RELOAD_CHANGED);
+	assert_string_equal(site_row(&s, "a.example").row.id, "44668801");
+}
+
 /* --- files that vanish -------------------------------------------------------------------------------------------- */
 
 static void fill(int from, int to)
@@ -252,6 +269,7 @@ int main(void)
 		TEST(test_caution_clock_ahead_for_a_moment_ends_no_withdrawal),
 		TEST(test_caution_date_is_kept_to_the_minute_once_the_clock_is_steady),
 		TEST(test_caution_clock_set_back_shortens_no_withdrawal),
+		TEST(test_caution_serial_ids_of_a_run_begin_at_its_start),
 		TEST(test_caution_most_files_that_vanish_are_let_be_for_ten_minutes),
 		TEST(test_caution_mount_that_comes_back_in_time_costs_nothing),
 		TEST(test_caution_is_for_more_than_half_and_for_many),

@@ -53,6 +53,16 @@ static void test_ids_serial_grows_by_one(void **state)
 	assert_string_equal(id, "18446744073709551615");
 }
 
+static void test_ids_serial_goes_on_from_the_start_of_the_server(void **state)
+{
+	(void)state;
+	assert_int_equal(ids_serial_at(INT64_C(1735689600)), 0); /* 2025-01-01T00:00:00Z */
+	assert_int_equal(ids_serial_at(INT64_C(1735689601)), 1);
+	assert_int_equal(ids_serial_at(INT64_C(1780272000)), 44582400);
+	assert_int_equal(ids_serial_at(0), 0);
+	assert_int_equal(ids_serial_at(INT64_MIN), 0);
+}
+
 static void test_ids_digest_says_which_body_it_is(void **state)
 {
 	(void)state; /* A-T2, A-T9 */
@@ -74,6 +84,7 @@ int main(void)
 		cmocka_unit_test(test_ids_timestamp_is_the_time_of_the_change),
 		cmocka_unit_test(test_ids_timestamp_never_repeats_and_never_goes_back),
 		cmocka_unit_test(test_ids_serial_grows_by_one),
+		cmocka_unit_test(test_ids_serial_goes_on_from_the_start_of_the_server),
 		cmocka_unit_test(test_ids_digest_says_which_body_it_is),
 	};
 	return cmocka_run_group_tests_name("ids", tests, NULL, NULL);
