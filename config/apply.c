@@ -273,7 +273,8 @@ static void tell_warnings(struct apply *a)
 {
 	for (size_t i = 0; i < a->problems.count && a->out->fresh.count < FRESH_WARNINGS_MAX; i++) {
 		const struct problem *p = &a->problems.items[i];
-		if (strcmp(p->code, "E15") == 0 || strcmp(p->code, "W05") == 0 || strcmp(p->code, "W13") == 0)
+		if (strcmp(p->code, "E15") == 0 || strcmp(p->code, "W01") == 0 || strcmp(p->code, "W05") == 0 ||
+		    strcmp(p->code, "W13") == 0)
 			problem_add(&a->out->fresh, p, p->domain ? span_of(p->domain) : (struct span){NULL, 0});
 	}
 }

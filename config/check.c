@@ -3,6 +3,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/name.h"
+#include "advice.h"
 #include "domains.h"
 #include "presets.h"
 #include "settings.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 
 enum {
-	ENFORCE_MIN_S = 604800, /* RFC 8461 10.2: weeks; a large sender raises anything shorter to this */
 	TESTING_MIN_S = 86400,
 };
 
@@ -119,7 +119,7 @@ static void warn_max_age(const struct check *c)
 	if (v->max_age_s == 0)
 		check_report(c, PROBLEM_WARNING, "W02", BIT(SPEC_MAX_AGE), "86400 is a day",
 			     "%s: some senders reject max_age 0", who(c, BIT(SPEC_MAX_AGE), name));
-	else if (v->mode == POLICY_ENFORCE && v->max_age_s < ENFORCE_MIN_S)
+	else if (v->mode == POLICY_ENFORCE && v->max_age_s < ADVICE_ENFORCE_MIN_S)
 		warn_short_enforce(c, keys);
 	else if (v->mode == POLICY_TESTING && v->max_age_s < TESTING_MIN_S)
 		check_report(c, PROBLEM_WARNING, "W01", keys, "86400 or more",
@@ -219,7 +219,7 @@ static void warn_rest(const struct check *c)
 			     "set dns.tls_rpt, so that senders report failures", "%s: mode %s without TLS reports",
 			     who(c, BIT(SPEC_MODE), name), policy_mode_name(v->mode));
 	uint32_t ttl_s = spec_has(v, SPEC_TTL) ? v->ttl_s : c->settings->dns_ttl_s;
-	if (ttl_s > CHECK_TTL_LONG_S)
+	if (ttl_s > ADVICE_TTL_LONG_S)
 		check_report(c, PROBLEM_WARNING, "W13", spec_has(v, SPEC_TTL) ? BIT(SPEC_TTL) : BIT(SPEC_MODE),
 			     "300 to 3600 is usual", "a TTL of %" PRIu32 " seconds delays every change", ttl_s);
 }

@@ -25,8 +25,6 @@ struct check_places {
 	uint32_t defaults_line, defaults_column;
 };
 
-enum { CHECK_TTL_LONG_S = 86400 };
-
 struct check {
 	struct span domain;
 	const struct resolved *resolved;
@@ -41,10 +39,9 @@ struct check {
  * Returns whether it may be served (no error was found). */
 bool check_values(const struct check *c, size_t body_len);
 
-/* check_history: what the past has to say: E14, E15, W05, W12, W13, I02, with dates from the ledger.
- * row       what is served now, or NULL: never published
- * old_body  its bytes; is_body_changed: the new body is another one
- * Returns whether it may be served. */
+/* check_history: what the past has to say: E14, E15, W05, W12, W13, I02, with dates from the ledger, and W01 of a
+ * change. row       what is served now, or NULL: never published old_body  its bytes; is_body_changed: the new body is
+ * another one Returns whether it may be served. */
 bool check_history(const struct check *c, const struct domain_row *row, struct span old_body, bool is_body_changed,
 		   int64_t now_unix_s);
 

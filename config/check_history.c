@@ -1,13 +1,12 @@
 /* The half of check.h that asks the past. */
 #include "../base/clock.h"
 #include "../base/log.h"
+#include "advice.h"
 #include "check.h"
 #include "domains.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-enum { TESTING_LONG_S = 90 * 86400 };
 
 /* The first pattern of the old body that the new ones no longer cover; false: none vanished. */
 static bool find_vanished_mx(struct span old_body, struct span mx, struct span *out)
@@ -100,10 +99,26 @@ static void inform_older_policy(const struct check *c, const struct past *p)
 		     v->max_age_s, date);
 }
 
+static bool is_short_enforce(enum policy_mode mode, uint32_t max_age_s)
+{
+	return mode == POLICY_ENFORCE && max_age_s < ADVICE_ENFORCE_MIN_S;
+}
+
+/* For the log, once; who asks for all advice hears it from check_values. */
+static void warn_short_enforce(const struct check *c, const struct past *p)
+{
+	const struct spec *v = &c->resolved->values;
+	bool was_short = is_live(p->row) && is_short_enforce(p->row->mode, p->row->max_age_s);
+	if (c->wants_advice || was_short || !is_short_enforce(v->mode, v->max_age_s))
+		return;
+	check_report(c, PROBLEM_WARNING, "W01", 0, "604800 or more: weeks protect, hours do not",
+		     "%.*s: max_age %" PRIu32 " is short for mode enforce", SPAN_ARG(c->domain), v->max_age_s);
+}
+
 static void warn_old_ttl(const struct check *c, const struct past *p)
 {
 	char date[CLOCK_ISO_BYTES];
-	if (!p->is_body_changed || !is_live(p->row) || p->row->ttl_s <= CHECK_TTL_LONG_S)
+	if (!p->is_body_changed || !is_live(p->row) || p->row->ttl_s <= ADVICE_TTL_LONG_S)
 		return;
 	clock_render_iso(p->now_unix_s + (int64_t)p->row->ttl_s, date);
 	check_report(c, PROBLEM_WARNING, "W13", 0, "lower the TTL that long before a change",
@@ -114,8 +129,7 @@ static void warn_old_ttl(const struct check *c, const struct past *p)
 static void warn_long_testing(const struct check *c, const struct past *p)
 {
 	char date[CLOCK_ISO_BYTES];
-	if (!is_live(p->row) || p->row->mode != POLICY_TESTING || c->resolved->values.mode != POLICY_TESTING ||
-	    p->now_unix_s - p->row->mode_since_unix_s <= TESTING_LONG_S)
+	if (c->resolved->values.mode != POLICY_TESTING || !advice_is_testing_long(p->row, p->now_unix_s))
 		return;
 	clock_render_iso(p->row->mode_since_unix_s, date);
 	check_report(c, PROBLEM_WARNING, "W12", 0, "read the TLS reports, then go to enforce",
@@ -128,6 +142,7 @@ bool check_history(const struct check *c, const struct domain_row *row, struct s
 	const struct spec *v = &c->resolved->values;
 	struct past p = {row, old_body, is_body_changed, now_unix_s};
 	warn_straight_to_enforce(c, &p);
+	warn_short_enforce(c, &p);
 	if (!row)
 		return true;
 	if (is_body_changed && spec_has(v, SPEC_ID) && span_is(v->id, span_of(row->id))) {

@@ -5,6 +5,7 @@
 #include "../../base/json.h"
 #include "../../base/metric.h"
 #include "../../base/name.h"
+#include "../../config/advice.h"
 #include "../../config/domains.h"
 #include "../../config/gone.h"
 #include "../../config/trouble.h"
@@ -60,6 +61,21 @@ static const struct pair *best_pair(const struct gate *g)
 	return g->choice.has_ec ? &g->choice.ec : &g->choice.rsa;
 }
 
+static void add_advice_json(struct json *j, const struct domain_row *row, int64_t now_unix_s)
+{
+	struct advice advice[ADVICE_MAX];
+	size_t count = advice_find(row, now_unix_s, advice);
+	json_key(j, "advice");
+	json_open(j, '[');
+	for (size_t i = 0; i < count; i++) {
+		json_open(j, '{');
+		json_put_text(j, "code", span_of(advice[i].code));
+		json_put_text(j, "text", span_of(advice[i].text));
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void add_json(struct report *r, struct span domain, const struct domain_row *row, const struct gate *gate)
 {
 	struct json *j = &r->json;
@@ -90,6 +106,7 @@ static void add_json(struct report *r, struct span domain, const struct domain_r
 		json_null(j);
 	}
 	publishing_add_domain_json(j, r->context, domain);
+	add_advice_json(j, row, r->now_unix_s);
 	json_close(j, '}');
 	(void)buf_add_char(&r->out, '\n');
 }
@@ -97,7 +114,11 @@ static void add_json(struct report *r, struct span domain, const struct domain_r
 static void add_line(struct report *r, struct span domain, const struct domain_row *row, const struct gate *gate)
 {
 	char date[CLOCK_ISO_BYTES];
+	struct advice advice[ADVICE_MAX];
+	size_t count = advice_find(row, r->now_unix_s, advice);
 	(void)buf_printf(&r->out, "%-40.*s %-8s id %s", SPAN_ARG(domain), policy_mode_name(row->mode), row->id);
+	for (size_t i = 0; i < count; i++)
+		(void)buf_printf(&r->out, "  %s", advice[i].code);
 	if (row->state == DOMAIN_WITHDRAWN) {
 		clock_render_iso(row->cached_until_unix_s, date);
 		(void)buf_printf(&r->out, "  withdrawn until %s", date);
@@ -132,6 +153,10 @@ static void add_detail(struct report *r, struct span domain, const struct domain
 		(void)buf_printf(out, "  certificate  until %s, from %.*s\n", date,
 				 SPAN_ARG(source.len ? source : SPAN_LIT("this server itself")));
 	}
+	struct advice advice[ADVICE_MAX];
+	size_t count = advice_find(row, r->now_unix_s, advice);
+	for (size_t i = 0; i < count; i++)
+		(void)buf_printf(out, "  advice       %s: %s\n", advice[i].code, advice[i].text);
 	(void)buf_printf(out, "  TXT record   %s%s\n",
 			 gate->is_open ? "may be published" : "withheld: ", gate->is_open ? "" : gate->reason);
 	publishing_add_domain_text(out, r->context, domain, r->now_unix_s);

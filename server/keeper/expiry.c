@@ -6,6 +6,7 @@
 #include "../../base/log.h"
 #include "../../base/metric.h"
 #include "../../certs/pairs.h"
+#include "../../config/advice.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,13 @@ static void look_at(struct expiry_tally *t, struct db_txn *txn, struct span doma
 		keep_example(t->soon_example, ++t->soon_count, domain);
 }
 
+static void look_at_mode(struct expiry_tally *t, struct span domain, struct span value, int64_t now_unix_s)
+{
+	struct domain_row row;
+	if (domains_decode(value, &row) == 0 && advice_is_testing_long(&row, now_unix_s))
+		keep_example(t->testing_example, ++t->testing_count, domain);
+}
+
 /* from the domain behind s->at on; ERR_NOENT: all have been looked at */
 static int look_at_some(struct expiry *s, struct db_txn *txn)
 {
@@ -55,6 +63,7 @@ static int look_at_some(struct expiry *s, struct db_txn *txn)
 		if (key.len > sizeof s->at)
 			continue; /* a damaged store: no domain has such a name */
 		look_at(&s->tally, txn, key, s->now_unix_s);
+		look_at_mode(&s->tally, key, value, s->now_unix_s);
 		memcpy(s->at, key.p, key.len);
 		s->at_len = key.len;
 	}
@@ -80,11 +89,22 @@ static void warn(struct expiry *s, int64_t now_unix_s)
 	s->warned_unix_s = now_unix_s;
 }
 
+/* Only when there are more: who means to stay in mode testing need not hear it every day. */
+static void warn_testing(struct expiry *s)
+{
+	if (s->tally.testing_count > s->testing_count)
+		log_warn("domains.testing",
+			 "domains=%zu example=%s text=\"in mode testing for more than 90 days (W12)\"",
+			 s->tally.testing_count, s->tally.testing_example);
+	s->testing_count = s->tally.testing_count;
+}
+
 static void tell(struct expiry *s)
 {
 	metric_set(M_DOMAINS_WITHHELD, s->tally.withheld_count);
 	metric_set(M_CERT_MIN_NOT_AFTER, (uint64_t)s->tally.min_not_after_unix_s);
 	warn(s, s->now_unix_s);
+	warn_testing(s);
 }
 
 static void on_slice(uv_timer_t *timer);

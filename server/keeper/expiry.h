@@ -1,4 +1,5 @@
-/* expiry: how the domains stand with their certificates, as gauges and one warning a day.
+/* expiry: how the domains stand with their certificates, as gauges and one warning a day, and how many of them stay in
+ * mode testing.
  *
  * Many domains are looked at in slices between which the loop turns: nobody waits for it. */
 #ifndef KEEPER_EXPIRY_H
@@ -15,9 +16,10 @@ struct db;
 
 /* What a round has found so far. */
 struct expiry_tally {
-	size_t withheld_count, soon_count;
+	size_t withheld_count, soon_count, testing_count;
 	int64_t min_not_after_unix_s; /* 0: none */
-	char withheld_example[NAME_MAX_BYTES + 1], soon_example[NAME_MAX_BYTES + 1];
+	char withheld_example[NAME_MAX_BYTES + 1], soon_example[NAME_MAX_BYTES + 1],
+		testing_example[NAME_MAX_BYTES + 1];
 };
 
 struct expiry {
@@ -27,6 +29,7 @@ struct expiry {
 	uint64_t last_ms;      /* clock_mono_ms when the last round began; 0: none yet */
 	int64_t warned_unix_s; /* when the log was last told */
 	size_t withheld_count; /* what it was told then */
+	size_t testing_count;  /* W12: what it was told last */
 	bool has_handle;
 	bool is_under_way, is_asked_again; /* a round; and for another one meanwhile */
 	int64_t now_unix_s;                /* when it began */

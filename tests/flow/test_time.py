@@ -6,7 +6,7 @@ import shutil
 import time
 
 import pytest
-from rig import PROBLEMS, domains, environment, tenant, wait_until
+from rig import PROBLEMS, Check, domains, environment, tenant, wait_until
 
 DAY_S = 86400
 NONE = "domains: {}\n"
@@ -285,3 +285,48 @@ def test_a_promise_made_before_the_clock_was_set_back_is_kept(site):
         assert is_about(status(site, -365)["cached_until"], 27, started)
     with site.serve(env=at(26.9)) as server:
         assert b"mode: none" in server.body()
+
+
+# --- rules over time ----------------------------------------
+
+
+def test_rules_over_time_are_seen_in_check_log_and_status(site):
+    """W05, W01, W12, W13 with dates from the ledger."""
+    names = ("first.example", "short.example", "long.example", "ttl.example")
+    site.certify(*names, ends_days=400)
+    body = domains(
+        tenant("first.example"),
+        tenant("short.example", max_age="86400"),
+        tenant("long.example", mode="testing"),
+        tenant("ttl.example", ttl="172800"),
+    )
+    site.write(NONE)
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    with site.serve():
+        pass  # an empty store: nothing was ever published
+    site.write(body)
+    found = {(p.code, p.domain) for p in site.check().problems}
+    assert {("W05", "first.example"), ("W01", "short.example"), ("W13", "ttl.example")} <= found
+    with site.serve() as server:
+        server.change(body.replace("mail.example.com", "mail2.example.com"))
+        server.change(body)
+        told = [(e.fields["code"], e.fields["text"].strip('"').split()[0].rstrip(":")) for e in server.log.events("config.warning")]
+        assert told.count(("W05", "first.example")) == 1
+        assert told.count(("W01", "short.example")) == 1
+        assert told.count(("W13", "ttl.example")) == 2  # an older record delays these
+        assert [a["code"] for a in status(site, domain="first.example")["advice"]] == ["W05"]
+        assert [a["code"] for a in status(site, 15, domain="first.example")["advice"]] == []
+    later = environment(**at(91))
+    check = Check(site.run("check", "--json", env=later))
+    for code, domain in (("W01", "short.example"), ("W12", "long.example")):
+        assert [today in p.text for p in check.find(code) if p.domain == domain] == [True], code
+    with site.serve(env=at(91)) as server:
+        told = server.log.wait("domains.testing")
+        assert told.fields["domains"] == "1" and told.fields["example"] == "long.example"
+        for domain, code in (("short.example", "W01"), ("long.example", "W12"), ("ttl.example", "W13")):
+            lines = site.run("status", domain, env=later).out.decode().splitlines()
+            advice = [line for line in lines if line.startswith("  advice")]
+            assert len(advice) == 1 and code in advice[0], lines
+            assert domain == "ttl.example" or today in advice[0]
+            entry = site.run("status", domain, "--json", env=later).json()
+            assert [a["code"] for a in entry["advice"]] == [code]
