@@ -32,8 +32,9 @@ static void tell_problem(const struct problem *p, enum log_level level, const ch
 	struct buf place;
 	buf_init(&place, 4200);
 	(void)buf_printf(&place, "%s:%u:%u", p->file, (unsigned)p->line, (unsigned)p->column);
-	struct log_quoted quoted = log_quote(buf_span(&place));
-	log_write(level, event, "place=%s code=%s text=%s", quoted.text, p->code, LOG_QUOTE(span_of(p->text)));
+	struct log_quoted quoted = log_quote(buf_span(&place)), hint = log_quote(span_of(p->hint ? p->hint : ""));
+	log_write(level, event, "place=%s code=%s text=%s%s%s", quoted.text, p->code, LOG_QUOTE(span_of(p->text)),
+		  p->hint ? " hint=" : "", p->hint ? hint.text : "");
 	buf_deinit(&place);
 }
 

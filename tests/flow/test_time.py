@@ -212,6 +212,7 @@ def test_mx_that_vanish_are_told_once_with_the_date_and_all_hosts(site):
         told = server.log.wait("config.warning", code="E15")
         date = told.fields["text"].rpartition("until ")[2].strip('"')
         assert is_about(date, 7, started)
+        assert "write mx: [mx1.example.com, mx2.example.com, mx3.example.com]" in told.fields["hint"]
         server.change(domains(tenant(mx=new), tenant("other.example")))
         assert len(server.log.events("config.warning", code="E15")) == 1
         site.write(domains(tenant(mx="[mx4.example.com]")))
