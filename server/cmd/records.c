@@ -175,7 +175,11 @@ static void print_all(struct printing *p)
 static int print(const struct context *c, const struct cmd_options *o, const struct format *format)
 {
 	struct printing p = {.context = c, .format = format, .is_changed = o->is_changed};
-	p.world = (struct offer_world){c->txn, &c->server, &c->settings, clock_unix_s(), o->is_all};
+	p.world = (struct offer_world){.txn = c->txn,
+				       .server = &c->server,
+				       .settings = &c->settings,
+				       .now_unix_s = clock_unix_s(),
+				       .wants_withheld = o->is_all};
 	offer_init(&p.offer);
 	buf_init(&p.out, OUT_MAX_BYTES);
 	(void)format->begin(&p.out);

@@ -20,7 +20,7 @@ int offer_find_row(const struct offer_world *w, struct span domain, struct domai
 {
 	int rc = domains_get(w->txn, domain, out);
 	if (rc == 0)
-		*out_state = record_state_of(out, w->now_unix_s);
+		*out_state = record_state_of(out, w->is_keepers ? 0 : w->now_unix_s);
 	if (rc != ERR_NOENT)
 		return rc;
 	*out_state = RECORD_GONE;

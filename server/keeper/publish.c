@@ -209,7 +209,8 @@ static int look(struct publish *p)
 {
 	const struct gate_server server = {
 		.state_dir = p->state_dir, .is_running = true, .is_serving = workers_all_serving(p->page)};
-	struct offer_world w = {.server = &server, .settings = &p->settings, .now_unix_s = clock_unix_s()};
+	struct offer_world w = {
+		.server = &server, .settings = &p->settings, .now_unix_s = clock_unix_s(), .is_keepers = true};
 	int rc = db_begin_read(p->store, &w.txn, NULL);
 	if (rc)
 		return rc;

@@ -40,7 +40,7 @@ struct publish {
 	bool has_handle, is_closing;
 	bool is_walking; /* from the first entry to the last, runs included */
 	bool is_at_end;
-	bool is_short; /* of memory, or the store cannot be read: later */
+	bool is_short;           /* of memory, or the store cannot be read: later */
 	bool is_asked_again;     /* for another walk after this one */
 	char at[NAME_MAX_BYTES]; /* the domain that was looked at last */
 	size_t at_len;

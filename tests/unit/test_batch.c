@@ -213,6 +213,24 @@ static void test_batch_settle_leaves_a_newer_change_owed(void **state)
 	}
 }
 
+/* a clock that is ahead of time ends no withdrawal, nor does it delete records */
+static void test_batch_deletes_nothing_of_a_row_that_is_still_served(void **state)
+{
+	(void)state;
+	struct domain_row row = {.state = DOMAIN_WITHDRAWN,
+				 .id = "7",
+				 .cached_until_unix_s = now_unix_s - 1,
+				 .tls_rpt = SPAN_LIT("v=TLSRPTv1; rua=mailto:a@b.example")};
+	struct outbox_entry e = {.version = 1};
+	assert_int_equal(domains_put_into(txn, DB_DOMAINS, SPAN_LIT("a.example"), &row, NULL), 0);
+	for (int is_keepers = 0; is_keepers < 2; is_keepers++) {
+		world.is_keepers = is_keepers;
+		begin("nsupdate", 10);
+		assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_ADDED);
+		assert_int_equal(b.items[0].is_gone, !is_keepers);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +240,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_batch_is_full_at_its_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_without_certificate_gives_the_rest_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_of_forgotten_domains_has_no_records_but_an_end, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_batch_deletes_nothing_of_a_row_that_is_still_served, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_settle_says_what_became_of_each, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_settle_leaves_a_newer_change_owed, set_up, tear_down),
