@@ -340,10 +340,11 @@ static int update_outbox(struct apply *a, struct err *err)
 {
 	if (a->rows.is_publishing && !a->is_all_owed)
 		return 0;
-	if (!a->rows.is_publishing && outbox_is_empty(a->txn))
+	if (!a->rows.is_publishing && db_count(a->txn, DB_OUTBOX) == 0)
 		return 0;
 	a->is_changed = true;
-	return a->rows.is_publishing ? outbox_fill(a->txn, a->how->now_unix_s, err) : outbox_clear(a->txn, err);
+	/* what is out stays known: whoever publishes again must not take it away unasked */
+	return a->rows.is_publishing ? outbox_fill(a->txn, a->how->now_unix_s, err) : db_clear(a->txn, DB_OUTBOX, err);
 }
 
 static int update_dirty(struct apply *a, struct err *err)

@@ -3,7 +3,6 @@
 #include "../base/db.h"
 #include "../base/err.h"
 #include "../base/name.h"
-#include "gone.h"
 #include "keys.h"
 #include "settings_table.h"
 
@@ -71,7 +70,7 @@ int outbox_drop(struct db_txn *txn, struct span domain, struct err *err)
 
 /* --- all of them ------------------------------------------------------------------------------------------------- */
 
-/* What a cursor handed out does not outlive a put, not even as its key. */
+/* put_copy: what a cursor handed out does not outlive a put, not even as its key. */
 static int put_copy(struct db_txn *txn, struct span domain, int64_t now_unix_s, struct err *err)
 {
 	char name[NAME_MAX_BYTES];
@@ -80,12 +79,7 @@ static int put_copy(struct db_txn *txn, struct span domain, int64_t now_unix_s, 
 	return outbox_put(txn, copy, now_unix_s, err);
 }
 
-static int put_gone(void *ctx, struct span domain, const struct domain_row *row)
-{
-	return put_copy(ctx, domain, row->cached_until_unix_s, NULL);
-}
-
-static int fill_from_rows(struct db_txn *txn, int64_t now_unix_s, struct err *err)
+int outbox_fill(struct db_txn *txn, int64_t now_unix_s, struct err *err)
 {
 	struct db_cursor *cur;
 	struct span domain, value;
@@ -102,21 +96,26 @@ static int fill_from_rows(struct db_txn *txn, int64_t now_unix_s, struct err *er
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
-int outbox_fill(struct db_txn *txn, int64_t now_unix_s, struct err *err)
+int outbox_hurry(struct db_txn *txn, struct err *err)
 {
-	int rc = fill_from_rows(txn, now_unix_s, err);
-	return rc ? rc : gone_each(txn, put_gone, txn, err);
-}
-
-int outbox_clear(struct db_txn *txn, struct err *err)
-{
-	int rc = db_clear(txn, DB_OUTBOX, err);
-	return rc ? rc : db_clear(txn, DB_PUBLISHED, err);
-}
-
-bool outbox_is_empty(struct db_txn *txn)
-{
-	return db_count(txn, DB_OUTBOX) == 0 && db_count(txn, DB_PUBLISHED) == 0;
+	struct db_cursor *cur;
+	struct outbox_entry e;
+	struct span domain, value;
+	char name[NAME_MAX_BYTES];
+	int rc = db_cursor_open(txn, DB_OUTBOX, &cur, err);
+	if (rc)
+		return rc;
+	for (rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0; rc = db_next(cur, &domain, &value)) {
+		if (domain.len > sizeof name || outbox_decode(value, &e) != 0 || e.due_unix_s == 0)
+			continue;
+		memcpy(name, domain.p, domain.len);
+		e.due_unix_s = 0;
+		rc = outbox_replace(txn, (struct span){name, domain.len}, &e, err);
+		if (rc)
+			break;
+	}
+	db_cursor_close(cur);
+	return rc == ERR_NOENT ? 0 : rc;
 }
 
 bool outbox_is_to_be_filled(const struct settings *was, const struct settings *now)

@@ -2,7 +2,7 @@
  *
  * An entry is written in the transaction that changes a row, and stays until somebody says that its records are out.
  * There is one per domain: a newer change takes the place of an older one. What is published is read from the row when
- * its turn comes. Nothing is written here unless `dns.publish.command` is set. */
+ * its turn comes. A change is owed only while `dns.publish.command` is set. */
 #ifndef CONFIG_OUTBOX_H
 #define CONFIG_OUTBOX_H
 
@@ -37,14 +37,12 @@ int outbox_decode(struct span value, struct outbox_entry *out);
 /* outbox_drop: nothing is owed for domain any more; nor is it an error when nothing was. */
 int outbox_drop(struct db_txn *txn, struct span domain, struct err *err);
 
-/* outbox_fill: the records of every domain that is served, or gone (gone.h), are to be published. */
+/* outbox_fill: the records of every domain that has a row are to be published. Not the deletion of those that are gone:
+ * what is there by now may be somebody else's. */
 int outbox_fill(struct db_txn *txn, int64_t now_unix_s, struct err *err);
 
-/* outbox_clear: nobody publishes any more: nothing is owed, and nothing is known of what is out. */
-int outbox_clear(struct db_txn *txn, struct err *err);
-
-/* outbox_is_empty: neither entries nor anything known to be out. */
-bool outbox_is_empty(struct db_txn *txn);
+/* outbox_hurry: what failed may be tried at once. */
+int outbox_hurry(struct db_txn *txn, struct err *err);
 
 /* outbox_is_to_be_filled: does the change of the settings change the records of all domains, or is there somebody now
  * who publishes? was: NULL: there were no settings. */

@@ -49,9 +49,9 @@ int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct 
  * for long; nothing while the clock is unsure. out_count: of both. */
 int rows_expire(struct rows *r, size_t *out_count, struct err *err);
 
-/* rows_forget: ends the withdrawal of a domain at once, and forgets what is left of one that is gone. Where its record
- * is known to be published, its deletion is owed first. ERR_CONFLICT: it is live; ERR_NOENT: neither; both with a
- * sentence. */
+/* rows_forget: ends the withdrawal of a domain at once, and forgets what is left of one that is gone. Where somebody
+ * publishes, a withdrawn one is gone then, and its deletion owed; a second time that is dropped, too.
+ * ERR_CONFLICT: it is live; ERR_NOENT: neither; both with a sentence. */
 int rows_forget(struct rows *r, struct span domain, struct err *err);
 
 #endif

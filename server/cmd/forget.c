@@ -83,7 +83,9 @@ const struct cmd cmd_forget = {
 	.help = "A domain that is taken out goes on being answered with mode none for as long as senders may hold its "
 		"policy.\n"
 		"That is needless where its record was never published. Nor are its records printed as deletions any "
-		"more.",
+		"more;\n"
+		"but where dns.publish.command is set, their deletion is published first, and a second `forget` drops "
+		"that, too.",
 	.min_words = 1,
 	.max_words = 1000000,
 	.run = run,

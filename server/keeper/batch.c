@@ -3,6 +3,7 @@
 #include "../../base/db.h"
 #include "../../base/err.h"
 #include "../../config/formats.h"
+#include "../../config/gone.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,20 @@
 enum {
 	INPUT_MAX_BYTES = 1 << 26,
 	INPUT_ENOUGH_BYTES = 1 << 20, /* more domains would only make a failure dearer */
-	LEVEL_MAX = 9,                /* a quarter, nine times: one domain, however large a batch may be */
 };
 
-size_t batch_limit(size_t max_count, uint32_t failure_count)
+size_t batch_limit(size_t max_count, uint32_t level)
 {
-	uint32_t level = failure_count < LEVEL_MAX ? failure_count : LEVEL_MAX;
-	size_t limit = max_count >> (2 * level);
+	size_t limit = level < BATCH_LEVELS ? max_count >> (2 * level) : 0;
 	return limit ? limit : 1;
+}
+
+uint32_t batch_level(size_t max_count, uint32_t failure_count)
+{
+	uint32_t level = 0;
+	while (level < failure_count && level < BATCH_LEVELS - 1 && (level == 0 || batch_limit(max_count, level) > 1))
+		level++;
+	return level;
 }
 
 uint32_t batch_delay_s(uint32_t n, uint32_t max_s, uint32_t random)
@@ -46,22 +53,13 @@ void batch_deinit(struct batch *b)
 	*b = (struct batch){0};
 }
 
-void batch_begin(struct batch *b, const struct format *format, size_t max_count)
+void batch_begin(struct batch *b, const struct format *format, size_t limit)
 {
 	b->format = format;
-	b->max_count = max_count;
-	b->failure_count = 0;
+	b->limit = limit;
 	b->count = b->record_count = 0;
 	buf_reset(&b->input);
 	buf_reset(&b->names);
-}
-
-static uint32_t level_of(size_t max_count, uint32_t failure_count)
-{
-	uint32_t level = failure_count < LEVEL_MAX ? failure_count : LEVEL_MAX;
-	while (level && batch_limit(max_count, level - 1) == batch_limit(max_count, level))
-		level--; /* those that go alone are all alike */
-	return level;
 }
 
 static int make_room(struct batch *b)
@@ -105,6 +103,8 @@ static int add_rest(struct batch *b, const struct offer_world *w, struct span do
 		return BATCH_EARLY;
 	if (entry->is_begun || b->offer.set.count == 0)
 		return BATCH_WITHHELD;
+	if (b->format->says_all && entry->failure_count)
+		return BATCH_WITHHELD; /* a run that failed may have published it all the same */
 	int rc = b->format->says_all ? published_get(w->txn, domain, &published) : ERR_NOENT;
 	if (rc == 0)
 		return BATCH_WITHHELD;
@@ -128,22 +128,15 @@ int batch_add(struct batch *b, const struct offer_world *w, struct span domain, 
 {
 	struct domain_row row;
 	enum record_state state;
-	uint32_t level = level_of(b->max_count, entry->failure_count);
-	if (b->count && level != b->failure_count)
-		return BATCH_OTHER;
-	if (b->count >= batch_limit(b->max_count, level) || b->input.len >= INPUT_ENOUGH_BYTES)
+	if (b->count >= b->limit || b->input.len >= INPUT_ENOUGH_BYTES)
 		return BATCH_FULL;
-	size_t count_before = b->count;
 	int rc = offer_find_row(w, domain, &row, &state);
-	if (rc == ERR_NOENT) { /* forgotten */
-		b->offer.set.count = 0;
-		rc = add_item(b, domain, entry, (struct batch_item){.is_whole = true, .is_gone = true});
-	} else if (rc == 0) {
-		rc = add_offer(b, w, domain, entry, &row, state);
-	}
-	if (b->count > count_before)
-		b->failure_count = level;
-	return rc;
+	if (rc == 0)
+		return add_offer(b, w, domain, entry, &row, state);
+	if (rc != ERR_NOENT)
+		return rc;
+	b->offer.set.count = 0; /* it was forgotten */
+	return add_item(b, domain, entry, (struct batch_item){.is_whole = true, .is_gone = true});
 }
 
 int batch_end(struct batch *b)
@@ -153,13 +146,20 @@ int batch_end(struct batch *b)
 	return b->input.failed ? ERR_NOMEM : 0;
 }
 
+/* is_known: it was not forgotten during the run. */
+static bool is_known(struct db_txn *txn, struct span domain)
+{
+	struct domain_row row;
+	return domains_get(txn, domain, &row) != ERR_NOENT || gone_get(txn, domain, &row) != ERR_NOENT;
+}
+
 static int settle_done(const struct batch_item *item, struct db_txn *txn, struct span domain,
 		       struct outbox_entry *entry, bool is_newest, int64_t now_unix_s, struct err *err)
 {
 	int rc = 0;
 	if (item->is_whole && item->is_gone)
 		rc = published_drop(txn, domain, err);
-	else if (item->is_whole)
+	else if (item->is_whole && is_known(txn, domain))
 		rc = published_put(txn, domain, item->id, now_unix_s, err);
 	if (rc || !is_newest)
 		return rc;

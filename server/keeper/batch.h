@@ -2,7 +2,8 @@
  * means for the outbox.
  *
  * After a failure nobody knows which domain was the reason. So those of a batch that failed come again in smaller ones,
- * and in the end alone: one that cannot be published holds up no other (batch_limit). */
+ * and in the end alone: one that cannot be published holds up no other. Domains of a batch are all of one level: how
+ * often they failed, as far as it matters. */
 #ifndef KEEPER_BATCH_H
 #define KEEPER_BATCH_H
 
@@ -21,8 +22,7 @@ struct format;
 enum batch_result {
 	BATCH_ADDED,
 	BATCH_FULL,     /* not added: come again with the next batch */
-	BATCH_OTHER,    /* not added: it failed more or less often than those that are in it */
-	BATCH_WITHHELD, /* not added: all but what the gate withholds is out */
+	BATCH_WITHHELD, /* not added: all but what the gate withholds is out, or cannot be told without it */
 	BATCH_EARLY,    /* not added: not every worker is serving yet */
 };
 
@@ -37,8 +37,7 @@ struct batch_item {
 /* Zeroed: none; batch_deinit accepts that. */
 struct batch {
 	const struct format *format;
-	size_t max_count;
-	uint32_t failure_count; /* of its items, as far as it matters */
+	size_t limit;
 	struct offer offer;
 	struct buf input; /* for the hook; empty: there is nothing to publish */
 	struct buf names;
@@ -49,8 +48,8 @@ struct batch {
 void batch_init(struct batch *b);
 void batch_deinit(struct batch *b);
 
-/* batch_begin: an empty one. */
-void batch_begin(struct batch *b, const struct format *format, size_t max_count);
+/* batch_begin: an empty one, for so many domains. */
+void batch_begin(struct batch *b, const struct format *format, size_t limit);
 
 /* batch_add: a domain of the outbox. domain and entry as a cursor has them. enum batch_result, or ERR_NOMEM, ERR_IO. */
 int batch_add(struct batch *b, const struct offer_world *w, struct span domain, const struct outbox_entry *entry);
@@ -62,8 +61,13 @@ int batch_end(struct batch *b);
 int batch_settle(const struct batch *b, struct db_txn *txn, bool is_published, int64_t now_unix_s, uint32_t random,
 		 struct err *err);
 
-/* batch_limit: how many domains that failed so often go into one run: a quarter of them after each failure. Pure. */
-size_t batch_limit(size_t max_count, uint32_t failure_count);
+enum { BATCH_LEVELS = 10 }; /* a quarter, nine times: one domain, however large a batch may be */
+
+/* batch_limit: how many domains of a level go into one run: a quarter of those of the level below. Pure. */
+size_t batch_limit(size_t max_count, uint32_t level);
+
+/* batch_level: of a domain that failed so often. Those that go alone are all of the last level. Pure. */
+uint32_t batch_level(size_t max_count, uint32_t failure_count);
 
 /* batch_delay_s: how long to wait after the n-th failure in a row: doubles from a second to max_s, give or take a
  * quarter by random, so that several that failed together do not come back together. n: from 1. Pure. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -113,14 +114,16 @@ static void close_all(struct child *c)
 /* kill_all: it and what it forked, unless that has gone into a session of its own. */
 static void kill_all(const struct child *c, int signal)
 {
-	(void)kill(-c->process.pid, signal);
+	if (c->process.pid > 0)
+		(void)kill(-c->process.pid, signal);
 }
 
 static void finish_if_over(struct child *c)
 {
+	bool has_failed = c->is_late || c->result.status || c->result.signal;
 	if (!c->has_exited || !c->is_at_end)
 		return;
-	if (c->is_late && !c->is_closing) /* what it forked may have passed over SIGTERM */
+	if (has_failed && !c->is_closing) /* what it forked must not do later what is going to be done again */
 		kill_all(c, SIGKILL);
 	close_all(c);
 }
@@ -140,8 +143,13 @@ static void on_timer(uv_timer_t *timer)
 	} else if (c->has_exited) { /* something else still holds its output */
 		kill_all(c, SIGKILL);
 		close_all(c);
+	} else if (c->is_killed) { /* it cannot be: another user's, or waiting for a disk that does not answer */
+		c->left_pid = c->process.pid;
+		close_all(c);
 	} else if (c->is_late) {
+		c->is_killed = true;
 		kill_all(c, SIGKILL);
+		start_timer(c, TERM_MS);
 	} else {
 		child_stop(c);
 	}
@@ -159,7 +167,7 @@ static void on_exit_child(uv_process_t *process, int64_t status, int term_signal
 
 void child_stop(struct child *c)
 {
-	if (!c->is_running || !c->has_process || c->has_exited || c->is_late)
+	if (!c->is_running || !c->has_process || c->has_exited || c->is_late || c->result.end == CHILD_NOT_RUN)
 		return;
 	c->is_late = true;
 	kill_all(c, SIGTERM);
@@ -265,10 +273,17 @@ static int start(struct child *c, const struct child_args *args, struct err *err
 	return rc;
 }
 
+bool child_is_left(struct child *c)
+{
+	if (c->left_pid > 0 && waitpid(c->left_pid, NULL, WNOHANG) != 0)
+		c->left_pid = 0; /* it has ended, or somebody else has taken it */
+	return c->left_pid > 0;
+}
+
 void child_start(struct child *c, uv_loop_t *loop, const struct child_args *args, child_done_fn *on_done, void *ctx)
 {
 	struct err err;
-	assert(!c->is_running);
+	assert(!c->is_running && !child_is_left(c));
 	*c = (struct child){.is_running = true, .open_count = 2, .on_done = on_done, .ctx = ctx};
 	(void)uv_pipe_init(loop, &c->out, 0); /* neither can fail */
 	(void)uv_timer_init(loop, &c->timer);

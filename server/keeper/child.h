@@ -1,8 +1,8 @@
 /* child: runs a program of the operator's: argument vector, input, deadline, the end of what it says.
  *
- * It gets a session of its own, so that what it forks goes with it when it is late; our environment without what
- * systemd meant for us; its input as an open file, which it may read, seek in, or leave alone; no other descriptor but
- * a lock. */
+ * It gets a session of its own, so that what it forks goes with it when it is late or fails; our environment without
+ * what systemd meant for us; its input as an open file, which it may read, seek in, or leave alone; no other descriptor
+ * but a lock. */
 #ifndef KEEPER_CHILD_H
 #define KEEPER_CHILD_H
 
@@ -42,7 +42,8 @@ struct child {
 	uv_process_t process;
 	uv_pipe_t out;
 	uv_timer_t timer;
-	bool is_running, has_process, has_exited, is_at_end, is_late, is_closing;
+	bool is_running, has_process, has_exited, is_at_end, is_late, is_killed, is_closing;
+	int left_pid; /* of the one before, which not even SIGKILL ended; 0: none */
 	int open_count;
 	struct child_result result;
 	size_t text_len;
@@ -54,6 +55,10 @@ struct child {
 /* child_start: on_done is called once, from the loop, when the program has ended and its output is read, or if it could
  * not be started; c is free for the next run then. Not while it runs. */
 void child_start(struct child *c, uv_loop_t *loop, const struct child_args *args, child_done_fn *on_done, void *ctx);
+
+/* child_is_left: does the program of the last run still live, though it is told as CHILD_LATE? Then SIGKILL did not end
+ * it, and another one must not be started. */
+bool child_is_left(struct child *c);
 
 /* child_stop: ends it, if it runs, as its deadline would. */
 void child_stop(struct child *c);

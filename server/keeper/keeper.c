@@ -66,8 +66,10 @@ static void on_hup(uv_signal_t *signal, int number)
 	struct keeper *k = signal->data;
 	(void)number;
 	log_info("reload.asked", "by=SIGHUP");
-	if (!k->is_stopping)
-		reload_all(k, RELOAD_ASKED);
+	if (k->is_stopping)
+		return;
+	reload_all(k, RELOAD_ASKED);
+	publish_hurry(&k->publish);
 }
 
 static void close_all(struct keeper *k)

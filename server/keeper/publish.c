@@ -6,6 +6,7 @@
 #include "../../base/log.h"
 #include "../../base/metric.h"
 #include "../../config/formats.h"
+#include "../../config/keys.h"
 #include "../../config/settings_table.h"
 #include "../../config/stored.h"
 #include "workers.h"
@@ -19,6 +20,7 @@ enum {
 	SLICE_PAUSE_MS = 1,
 	SOON_MS = 200, /* workers that start, a former hook that ends */
 	SHORT_MS = 5000,
+	QUICK_FAILURES = 6, /* a second after each: so many it takes to find out which domain of a batch is to blame */
 };
 
 /* --- what it is about ------------------------------------------------------------------------------------------- */
@@ -28,22 +30,6 @@ static uint32_t some_random(void)
 	uint32_t r = 0;
 	(void)!getrandom(&r, sizeof r, GRND_NONBLOCK); /* without it several machines come back together, no more */
 	return r;
-}
-
-static void note_next(struct publish *p, uint64_t ms)
-{
-	if (ms < p->next_ms)
-		p->next_ms = ms;
-}
-
-/* is_due: a date that lies further ahead than any that is ever set comes from a clock that was put back since. */
-static bool is_due(struct publish *p, const struct outbox_entry *e, int64_t now_unix_s)
-{
-	const int64_t furthest_s = BATCH_DELAY_MAX_S + BATCH_DELAY_MAX_S / 4;
-	if (e->due_unix_s <= now_unix_s || e->due_unix_s > now_unix_s + furthest_s)
-		return true;
-	note_next(p, (uint64_t)(e->due_unix_s - now_unix_s) * 1000);
-	return false;
 }
 
 static uint64_t pause_left_ms(const struct publish *p)
@@ -99,13 +85,29 @@ static int store_result(struct publish *p, bool is_published, int64_t now_unix_s
 	return rc;
 }
 
+/* Domains that fail alone, while others do not, are no reason to think ill of the hook: each has its own delay. */
+static uint32_t choose_pause_s(struct publish *p)
+{
+	uint32_t *n = &p->runs.failure_count;
+	bool is_alone = walk_is_last_level(&p->walk) && *n < QUICK_FAILURES;
+	if (!is_alone && *n < UINT32_MAX)
+		(*n)++;
+	return *n <= QUICK_FAILURES ? 1 : batch_delay_s(*n - QUICK_FAILURES + 1, PUBLISH_PAUSE_MAX_S, some_random());
+}
+
+static void pause_for(struct publish *p, uint32_t s)
+{
+	uint64_t until_ms = clock_mono_ms() + (uint64_t)s * 1000;
+	if (until_ms > p->paused_until_ms)
+		p->paused_until_ms = until_ms;
+}
+
 static void note_failure(struct publish *p, int64_t now_unix_s)
 {
 	struct runs *r = &p->runs;
-	r->failure_count += r->failure_count < UINT32_MAX;
+	uint32_t pause_s = choose_pause_s(p);
 	r->failed_unix_s = now_unix_s;
-	uint32_t pause_s = batch_delay_s(r->failure_count, PUBLISH_PAUSE_MAX_S, some_random());
-	p->paused_until_ms = clock_mono_ms() + (uint64_t)pause_s * 1000;
+	pause_for(p, pause_s);
 	metric_add(M_DNS_RUNS_FAILED, 1);
 	log_warn("publish.failed", "domains=%zu failures=%" PRIu32 " again_s=%" PRIu32 " text=%s", p->batch.count,
 		 r->failure_count, pause_s, LOG_QUOTE(((struct span){r->text, r->text_len})));
@@ -131,16 +133,18 @@ static void settle(struct publish *p, bool is_published)
 		note_success(p, now_unix_s);
 	else if (p->batch.record_count)
 		note_failure(p, now_unix_s);
-	if (!is_published)
-		note_next(p, 0);
 	if (store_result(p, is_published, now_unix_s, &err) == 0)
 		return;
-	note_next(p, 0);
-	p->paused_until_ms = clock_mono_ms() + (uint64_t)PUBLISH_PAUSE_MAX_S * 1000 / 10;
+	pause_for(p, PUBLISH_PAUSE_MAX_S / 10);
 	log_error("publish.not_noted", "text=%s", LOG_QUOTE(span_of(err.text)));
 }
 
-static void walk_on(struct publish *p);
+/* go_on: with the walk, once the pause is over. */
+static void go_on(struct publish *p)
+{
+	p->is_asked_again = true; /* what failed, or came meanwhile, may be of a level that is done */
+	come_again(p, pause_left_ms(p));
+}
 
 static void on_done(void *ctx, const struct child_result *result)
 {
@@ -150,9 +154,10 @@ static void on_done(void *ctx, const struct child_result *result)
 		return; /* we ended it: that is no failure of its own */
 	if (!is_published)
 		render_failure(&p->runs, result, p->settings.dns_publish_timeout_ms);
+	hook_lock_note(&p->lock, 0);
 	settle(p, is_published);
 	if (!p->is_closing)
-		walk_on(p);
+		go_on(p);
 }
 
 static void run_hook(struct publish *p)
@@ -168,155 +173,170 @@ static void run_hook(struct publish *p)
 		.kept_fd = p->lock.fd,
 	};
 	p->run_began_ms = clock_mono_ms();
+	hook_lock_note(&p->lock, 0);
 	child_start(&p->child, p->timer.loop, &args, on_done, p);
 	hook_lock_note(&p->lock, p->child.process.pid);
 }
 
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 
-/* from the entry behind p->at on. 0: the slice is over; BATCH_FULL; ERR_NOENT: that was the last entry. */
-static int look_at_some(struct publish *p, const struct offer_world *w)
+static bool is_same_settings(const struct publish *p, struct db_txn *txn)
 {
-	struct db_cursor *cur;
-	struct outbox_entry entry;
-	struct span at = {p->at, p->at_len}, domain, value;
-	int rc = db_cursor_open(w->txn, DB_OUTBOX, &cur, NULL);
-	if (rc)
-		return rc;
-	rc = db_seek(cur, at, &domain, &value);
-	if (rc == 0 && at.len && span_is(domain, at))
-		rc = db_next(cur, &domain, &value);
-	for (size_t i = 0; rc == 0 && i < SLICE_COUNT; i++, rc = db_next(cur, &domain, &value)) {
-		if (domain.len > sizeof p->at || outbox_decode(value, &entry) != 0)
-			continue; /* a damaged store, as other errors of batch_add: all others are published */
-		int result = is_due(p, &entry, w->now_unix_s) ? batch_add(&p->batch, w, domain, &entry) : BATCH_ADDED;
-		if (result == BATCH_FULL || result == ERR_NOMEM) {
-			rc = result;
-			break;
-		}
-		p->is_asked_again = p->is_asked_again || result == BATCH_OTHER;
-		p->withheld_count += result == BATCH_WITHHELD || result == BATCH_EARLY;
-		if (result == BATCH_EARLY)
-			note_next(p, SOON_MS);
-		memcpy(p->at, domain.p, domain.len);
-		p->at_len = domain.len;
-	}
-	db_cursor_close(cur);
-	return rc;
+	struct span stored;
+	return stored_find(txn, STORED_SETTINGS, &stored) == 0 && span_is(stored, buf_span(&p->settings_stored));
 }
 
+/* enum walk_result, or an ERR_; ERR_CONFLICT: the settings are others by now. */
 static int look(struct publish *p)
 {
 	const struct gate_server server = {
 		.state_dir = p->state_dir, .is_running = true, .is_serving = workers_all_serving(p->page)};
 	struct offer_world w = {
 		.server = &server, .settings = &p->settings, .now_unix_s = clock_unix_s(), .is_keepers = true};
+	const struct format *format = formats_find(span_of(p->settings.dns_publish_format));
 	int rc = db_begin_read(p->store, &w.txn, NULL);
 	if (rc)
 		return rc;
-	rc = look_at_some(p, &w);
+	metric_set(M_DNS_OWED, db_count(w.txn, DB_OUTBOX));
+	rc = is_same_settings(p, w.txn) ? walk_look(&p->walk, &w, format, &p->batch, SLICE_COUNT) : ERR_CONFLICT;
 	db_end(w.txn);
 	return rc;
 }
 
-static void begin_batch(struct publish *p)
-{
-	batch_begin(&p->batch, formats_find(span_of(p->settings.dns_publish_format)), p->settings.dns_publish_batch);
-}
-
 static void end_walk(struct publish *p)
 {
-	p->is_walking = false;
-	metric_set(M_DNS_OWED_WITHHELD, p->withheld_count);
-	if (p->is_asked_again || !p->is_at_end)
-		note_next(p, p->is_short ? SHORT_MS : 0);
-	p->is_asked_again = false;
-	if (p->next_ms == UINT64_MAX)
-		return; /* until somebody kicks */
-	uint64_t pause_ms = pause_left_ms(p);
-	come_again(p, p->next_ms > pause_ms ? p->next_ms : pause_ms);
+	uint64_t next_ms = p->is_asked_again ? 0 : p->walk.next_ms;
+	p->is_walking = p->is_asked_again = false;
+	metric_set(M_DNS_OWED_WITHHELD, p->walk.withheld_count);
+	if (next_ms != UINT64_MAX) /* else somebody kicks */
+		come_again(p, next_ms);
 }
 
-/* What is in the batch goes out; walk_on when that is over. */
 static void send_batch(struct publish *p)
 {
-	if (batch_end(&p->batch) == 0 && p->batch.record_count) {
+	if (batch_end(&p->batch) != 0) {
+		come_again(p, SHORT_MS);
+	} else if (p->batch.record_count) {
 		run_hook(p);
-		return;
-	}
-	p->is_short = p->batch.record_count > 0;
-	if (!p->is_short) /* there is nothing to do for these: they were forgotten */
+	} else { /* there is nothing to do for these: they were forgotten */
 		settle(p, true);
-	walk_on(p);
+		go_on(p);
+	}
 }
+
+static void begin_walk(struct publish *p);
 
 static void step(struct publish *p)
 {
-	int rc = look(p);
-	p->is_at_end = rc == ERR_NOENT;
-	p->is_short = rc < 0 && !p->is_at_end;
-	if (rc == 0)
-		come_again(p, SLICE_PAUSE_MS);
-	else if (p->batch.count && !p->is_short)
-		send_batch(p);
-	else
-		end_walk(p);
-}
-
-/* While the hook fails there is no point in giving it the next batch. */
-static void walk_on(struct publish *p)
-{
-	if (p->is_at_end || p->is_short || pause_left_ms(p)) {
-		end_walk(p);
-		return;
+	switch (look(p)) {
+	case WALK_MORE: come_again(p, SLICE_PAUSE_MS); break;
+	case WALK_BATCH: send_batch(p); break;
+	case WALK_END: end_walk(p); break;
+	case ERR_CONFLICT: begin_walk(p); break;
+	default: come_again(p, SHORT_MS); /* of memory; or reloads say what is wrong with the store */
 	}
-	begin_batch(p);
-	come_again(p, 0);
 }
 
-/* take_settings: those in force; false: nothing is published. */
-static bool take_settings(struct publish *p)
+static bool is_same_command(const struct settings *a, const struct settings *b)
 {
-	struct settings now;
-	int rc = stored_load_settings(p->store, &now, NULL);
+	static const char *const keys[] = {"dns.publish.command", "dns.publish.format", "dns.publish.timeout_ms"};
+	bool is_same = true;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		is_same = is_same && settings_is_same(a, b, keys_find(span_of(keys[i]), KEY_SERVER));
+	return is_same;
+}
+
+/* 0: the settings in force. ERR_NOENT: nothing is published. */
+static int take_settings(struct publish *p, struct db_txn *txn)
+{
+	struct span stored;
+	struct settings now = {0};
+	buf_reset(&p->settings_stored);
+	int rc = stored_find(txn, STORED_SETTINGS, &stored);
+	if (rc == 0)
+		rc = buf_add_span(&p->settings_stored, stored);
+	if (rc == 0)
+		rc = settings_decode(stored, &now);
 	if (rc) {
 		settings_deinit(&now);
-		return false;
+		return rc;
 	}
+	if (p->settings.dns_publish_command.count && !is_same_command(&p->settings, &now))
+		p->is_hurried = true; /* perhaps it works now */
 	settings_deinit(&p->settings);
 	p->settings = now;
-	return p->settings.dns_publish_command.count && p->settings.dns_publish_format &&
-	       formats_find(span_of(p->settings.dns_publish_format));
+	return now.dns_publish_command.count && now.dns_publish_format ? 0 : ERR_NOENT;
+}
+
+static int find_settings(struct publish *p)
+{
+	struct db_txn *txn;
+	int rc = db_begin_read(p->store, &txn, NULL);
+	if (rc)
+		return rc;
+	rc = take_settings(p, txn);
+	db_end(txn);
+	return rc;
+}
+
+static void hurry(struct publish *p)
+{
+	struct db_txn *txn;
+	if (db_begin_write(p->store, &txn, NULL) != 0)
+		return;
+	if (outbox_hurry(txn, NULL) == 0)
+		p->is_hurried = db_commit(txn, NULL) != 0;
+	else
+		db_end(txn);
+	p->paused_until_ms = 0;
+}
+
+/* Nobody publishes: nothing is owed. */
+static void rest(struct publish *p)
+{
+	p->is_walking = false;
+	metric_set(M_DNS_OWED, 0);
+	metric_set(M_DNS_OWED_WITHHELD, 0);
 }
 
 static void begin_walk(struct publish *p)
 {
-	if (!take_settings(p))
-		return;
-	if (!hook_lock_take(&p->lock, p->settings.dns_publish_timeout_ms)) {
-		come_again(p, SOON_MS);
+	int rc = find_settings(p);
+	if (rc == ERR_NOENT) {
+		rest(p);
 		return;
 	}
-	p->is_walking = true;
-	p->is_asked_again = false;
-	p->at_len = 0;
-	p->withheld_count = 0;
-	p->next_ms = UINT64_MAX;
-	begin_batch(p);
-	step(p);
+	p->is_walking = rc == 0;
+	if (p->is_hurried)
+		hurry(p);
+	walk_begin(&p->walk, p->settings.dns_publish_batch);
+	batch_begin(&p->batch, NULL, 0);
+	come_again(p, rc ? SHORT_MS : pause_left_ms(p));
+}
+
+/* Until when a run has to wait: 0, it need not. */
+static uint64_t wait_ms(struct publish *p)
+{
+	if (pause_left_ms(p))
+		return pause_left_ms(p);
+	if (!workers_all_serving(p->page)) /* the gate is shut for everybody */
+		return SOON_MS;
+	if (!hook_lock_take(&p->lock, p->settings.dns_publish_timeout_ms))
+		return SOON_MS;
+	return child_is_left(&p->child) ? SHORT_MS : 0;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct publish *p = timer->data;
-	if (p->is_closing)
+	if (p->is_closing || p->child.is_running)
 		return;
-	if (p->is_walking)
-		step(p);
-	else if (pause_left_ms(p))
-		come_again(p, pause_left_ms(p));
-	else
+	if (!p->is_walking || p->is_hurried)
 		begin_walk(p);
+	else if (wait_ms(p))
+		come_again(p, wait_ms(p));
+	else
+		step(p);
 }
 
 void publish_kick(struct publish *p)
@@ -326,6 +346,14 @@ void publish_kick(struct publish *p)
 	if (p->is_walking)
 		p->is_asked_again = true;
 	else
+		come_again(p, 0);
+}
+
+void publish_hurry(struct publish *p)
+{
+	p->is_hurried = true;
+	publish_kick(p);
+	if (p->has_handle && !p->is_off && !p->is_closing && !p->child.is_running)
 		come_again(p, 0);
 }
 
@@ -345,7 +373,8 @@ static int load_runs(struct publish *p, struct err *err)
 		return err_set(err, rc, "store: how publishing fared cannot be read");
 	if (p->runs.failure_count == 0)
 		return 0;
-	int64_t pause_s = batch_delay_s(p->runs.failure_count, PUBLISH_PAUSE_MAX_S, some_random());
+	p->runs.failure_count--; /* it is counted again */
+	int64_t pause_s = choose_pause_s(p);
 	int64_t left_s = p->runs.failed_unix_s + pause_s - clock_unix_s();
 	if (left_s > pause_s) /* the clock was put back */
 		left_s = pause_s;
@@ -356,10 +385,11 @@ static int load_runs(struct publish *p, struct err *err)
 int publish_open(struct publish *p, uv_loop_t *loop, struct err *err)
 {
 	batch_init(&p->batch);
+	buf_init(&p->settings_stored, STORED_MAX_BYTES);
 	(void)uv_timer_init(loop, &p->timer);
 	p->timer.data = p;
 	p->has_handle = true;
-	p->lock.fd = -1;
+	p->lock.fd = p->lock.note_fd = -1;
 	if (p->is_off)
 		return 0;
 	int rc = hook_lock_open(&p->lock, p->state_dir, err);
@@ -381,5 +411,6 @@ void publish_deinit(struct publish *p)
 		return;
 	batch_deinit(&p->batch);
 	settings_deinit(&p->settings);
+	buf_deinit(&p->settings_stored);
 	hook_lock_close(&p->lock);
 }

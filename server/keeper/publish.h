@@ -6,11 +6,11 @@
 #ifndef KEEPER_PUBLISH_H
 #define KEEPER_PUBLISH_H
 
-#include "../../base/name.h"
+#include "../../base/buf.h"
 #include "../../config/settings.h"
-#include "batch.h"
 #include "child.h"
 #include "hook_lock.h"
+#include "outbox_walk.h"
 #include "runs.h"
 
 #include <stdbool.h>
@@ -32,20 +32,17 @@ struct publish {
 	uv_timer_t timer; /* the next slice, or the next look */
 	struct child child;
 	struct hook_lock lock;
-	struct settings settings; /* as of the walk's beginning */
+	struct settings settings;   /* as of the walk's beginning */
+	struct buf settings_stored; /* … as the store has them */
 	struct batch batch;
 	struct runs runs;
 	uint64_t paused_until_ms; /* clock_mono_ms; after a failure */
 	uint64_t run_began_ms;
 	bool has_handle, is_closing;
-	bool is_walking; /* from the first entry to the last, runs included */
-	bool is_at_end;
-	bool is_short;           /* of memory, or the store cannot be read: later */
-	bool is_asked_again;     /* for another walk after this one */
-	char at[NAME_MAX_BYTES]; /* the domain that was looked at last */
-	size_t at_len;
-	size_t withheld_count; /* of this walk */
-	uint64_t next_ms;      /* until something is due, as far as this walk has seen; UINT64_MAX: nothing is */
+	bool is_hurried;     /* pause and due dates are to be forgotten */
+	bool is_walking;     /* runs included */
+	bool is_asked_again; /* for another walk after this one */
+	struct outbox_walk walk;
 };
 
 /* publish_open: nothing happens before publish_kick. 0, ERR_IO, ERR_NOMEM. */
@@ -57,5 +54,8 @@ void publish_deinit(struct publish *p);
 
 /* publish_kick: something may have become due: a reload, a certificate, workers that serve, a minute. */
 void publish_kick(struct publish *p);
+
+/* publish_hurry: somebody has mended something: what failed is tried at once. */
+void publish_hurry(struct publish *p);
 
 #endif

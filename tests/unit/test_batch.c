@@ -1,5 +1,7 @@
 /* batch: which domains go together, what the hook is given, and what its end means. Domains that are gone stand for
  * those whose gate is open: no certificate is asked for them. */
+#include "../../certs/chain.h"
+#include "../../certs/pairs.h"
 #include "../../config/formats.h"
 #include "../../config/gone.h"
 #include "../../config/settings_table.h"
@@ -38,9 +40,9 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void begin(const char *format, size_t max_count)
+static void begin(const char *format, size_t limit)
 {
-	batch_begin(&b, formats_find(span_of(format)), max_count);
+	batch_begin(&b, formats_find(span_of(format)), limit);
 }
 
 static struct outbox_entry owe(const char *domain, uint32_t failure_count)
@@ -61,26 +63,62 @@ static int add(const char *domain, uint32_t failure_count)
 	return batch_add(&b, &world, span_of(domain), &e);
 }
 
+/* A certificate for host, valid for a month around now. */
+static void put_pair(const char *host)
+{
+	bool is_changed;
+	struct chain c = {
+		.cert_count = 2,
+		.name_count = 1,
+		.not_before_unix_s = now_unix_s - 15 * 86400,
+		.not_after_unix_s = now_unix_s + 15 * 86400,
+		.key_type = PKEY_P256,
+		.key_bits = 256,
+		.has_server_auth = true,
+		.issuer = "CN=issuer",
+	};
+	buf_init(&c.der, 4096);
+	buf_init(&c.names, 4096);
+	(void)buf_add_text(&c.der, "der");
+	(void)buf_add_char(&c.names, (char)strlen(host));
+	(void)buf_add_text(&c.names, host);
+	assert_int_equal(pairs_put(txn, &c, SPAN_LIT("/certs/a.pem"), &is_changed, NULL), 0);
+	chain_deinit(&c);
+}
+
 static void test_batch_shrinks_to_a_quarter_with_each_failure(void **state)
 {
 	(void)state;
 	static const struct {
 		int line;
 		size_t max_count;
-		uint32_t failure_count;
+		uint32_t failure_count, level;
 		size_t limit;
 	} cases[] = {
-		{__LINE__, 500, 0, 500},  {__LINE__, 500, 1, 125},
-		{__LINE__, 500, 2, 31},   {__LINE__, 500, 3, 7},
-		{__LINE__, 500, 4, 1},    {__LINE__, 500, 5, 1},
-		{__LINE__, 1, 0, 1},      {__LINE__, 1, 9, 1},
-		{__LINE__, 100000, 9, 1}, {__LINE__, 500, UINT32_MAX, 1},
-		{__LINE__, 100000, 8, 1},
+		{__LINE__, 500, 0, 0, 500},
+		{__LINE__, 500, 1, 1, 125},
+		{__LINE__, 500, 2, 2, 31},
+		{__LINE__, 500, 3, 3, 7},
+		{__LINE__, 500, 4, 4, 1},
+		{__LINE__, 500, 5, 4, 1},
+		{__LINE__, 1, 0, 0, 1},
+		{__LINE__, 1, 1, 1, 1},
+		{__LINE__, 1, 9, 1, 1},
+		{__LINE__, 100000, 9, 9, 1},
+		{__LINE__, 100000, 8, 8, 1},
+		{__LINE__, 100000, 7, 7, 6},
+		{__LINE__, 500, UINT32_MAX, 4, 1},
+		{__LINE__, 100000, 40, 9, 1},
+		{__LINE__, 5, 2, 2, 1},
 	};
-	for (size_t i = 0; i < COUNT(cases); i++)
-		if (batch_limit(cases[i].max_count, cases[i].failure_count) != cases[i].limit)
-			fail_msg("line %d: %zu", cases[i].line,
-				 batch_limit(cases[i].max_count, cases[i].failure_count));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		uint32_t level = batch_level(cases[i].max_count, cases[i].failure_count);
+		size_t limit = batch_limit(cases[i].max_count, level);
+		if (limit != cases[i].limit || (level != cases[i].level && limit > 1) || level >= BATCH_LEVELS)
+			fail_msg("line %d: level %u, %zu", cases[i].line, (unsigned)level, limit);
+		if (cases[i].failure_count && level == 0)
+			fail_msg("line %d: as if it had never failed", cases[i].line);
+	}
 }
 
 static void test_batch_delay_doubles_up_to_its_most_and_is_spread(void **state)
@@ -106,20 +144,6 @@ static void test_batch_delay_doubles_up_to_its_most_and_is_spread(void **state)
 		if (least_s < cases[i].least_s || most_s > cases[i].most_s || most_s - least_s < (cases[i].least_s / 2))
 			fail_msg("line %d: %u to %u", cases[i].line, (unsigned)least_s, (unsigned)most_s);
 	}
-}
-
-static void test_batch_holds_only_domains_that_failed_as_often(void **state)
-{
-	(void)state;
-	begin("nsupdate", 500);
-	assert_int_equal(add("a.example", 1), BATCH_ADDED);
-	assert_int_equal(add("b.example", 0), BATCH_OTHER);
-	assert_int_equal(add("c.example", 2), BATCH_OTHER);
-	assert_int_equal(add("d.example", 1), BATCH_ADDED);
-	assert_int_equal(b.count, 2);
-	begin("nsupdate", 500);
-	assert_int_equal(add("e.example", 40), BATCH_ADDED);
-	assert_int_equal(add("f.example", 7), BATCH_FULL); /* both go alone: not another kind, but no room */
 }
 
 static void test_batch_is_full_at_its_limit(void **state)
@@ -152,12 +176,47 @@ static void test_batch_without_certificate_gives_the_rest_once(void **state)
 	assert_int_equal(b.record_count, 1);
 	e.is_begun = true;
 	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_WITHHELD);
-	/* a zone file that lacks what is published would take it away */
+	/* a zone file that lacks what is published would take it away; a run that failed may have published it */
 	e.is_begun = false;
 	begin("zone", 10);
 	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_ADDED);
+	e.failure_count = 1;
+	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_WITHHELD);
+	e.failure_count = 0;
 	assert_int_equal(published_put(txn, SPAN_LIT("a.example"), "6", now_unix_s, NULL), 0);
 	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_WITHHELD);
+}
+
+/* the gate for all: not every worker is serving; a deletion needs none of them */
+static void test_batch_is_early_while_a_worker_does_not_serve(void **state)
+{
+	(void)state;
+	const struct gate_server starting = {.state_dir = "/s", .is_running = true};
+	struct gate gate;
+	struct outbox_entry e = {.version = 1};
+	struct domain_row row = {.mode = POLICY_ENFORCE, .id = "7"};
+	assert_int_equal(domains_put_into(txn, DB_DOMAINS, SPAN_LIT("a.example"), &row, NULL), 0);
+	put_pair("mta-sts.a.example");
+	gate_look(txn, &serving, SPAN_LIT("a.example"), now_unix_s, &gate);
+	assert_true(gate.is_open);
+	begin("nsupdate", 10);
+	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_ADDED);
+	world.server = &starting;
+	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_EARLY);
+	assert_int_equal(add("z.example", 0), BATCH_ADDED);
+	gate_look(txn, &starting, SPAN_LIT("a.example"), now_unix_s, &gate);
+	assert_false(gate.is_open);
+	assert_true(gate.is_early);
+	assert_string_equal(gate.reason, "not every worker is serving yet");
+	gate_look(txn, &serving, SPAN_LIT("a.example"), now_unix_s + 100 * 365 * 86400LL, &gate);
+	assert_false(gate.is_open);
+	assert_false(gate.is_early);
+	assert_memory_equal(gate.reason, "the certificate for mta-sts.a.example expired", 45);
+	gate_look(txn, &serving, SPAN_LIT("a.example"), now_unix_s - 100 * 365 * 86400LL, &gate);
+	assert_false(gate.is_open);
+	gate_look(txn, &serving, SPAN_LIT("b.example"), now_unix_s, &gate);
+	assert_false(gate.is_open);
+	assert_string_equal(gate.reason, "there is no certificate for mta-sts.b.example");
 }
 
 static void test_batch_of_forgotten_domains_has_no_records_but_an_end(void **state)
@@ -191,6 +250,25 @@ static void test_batch_settle_says_what_became_of_each(void **state)
 	assert_int_equal(batch_settle(&b, txn, true, now_unix_s, 0, NULL), 0);
 	assert_int_equal(outbox_get(txn, SPAN_LIT("a.example"), &e), ERR_NOENT);
 	assert_int_equal(published_get(txn, SPAN_LIT("a.example"), &p), ERR_NOENT); /* it was a deletion */
+}
+
+static void test_batch_settle_knows_nothing_of_what_was_forgotten_meanwhile(void **state)
+{
+	(void)state;
+	struct published p;
+	struct domain_row row = {.mode = POLICY_NONE, .state = DOMAIN_WITHDRAWN, .cached_until_unix_s = now_unix_s + 9};
+	begin("nsupdate", 10);
+	b.count = 0;
+	assert_int_equal(add("a.example", 0), BATCH_ADDED);
+	b.items[0].is_gone = false; /* as of a row that was there */
+	memcpy(b.items[0].id, "7", 2);
+	assert_int_equal(gone_drop(txn, SPAN_LIT("a.example"), NULL), 0);
+	assert_int_equal(outbox_drop(txn, SPAN_LIT("a.example"), NULL), 0);
+	assert_int_equal(batch_settle(&b, txn, true, now_unix_s, 0, NULL), 0);
+	assert_int_equal(published_get(txn, SPAN_LIT("a.example"), &p), ERR_NOENT);
+	assert_int_equal(domains_put_into(txn, DB_DOMAINS, SPAN_LIT("a.example"), &row, NULL), 0);
+	assert_int_equal(batch_settle(&b, txn, true, now_unix_s, 0, NULL), 0);
+	assert_int_equal(published_get(txn, SPAN_LIT("a.example"), &p), 0);
 }
 
 static void test_batch_settle_leaves_a_newer_change_owed(void **state)
@@ -236,14 +314,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batch_shrinks_to_a_quarter_with_each_failure),
 		cmocka_unit_test(test_batch_delay_doubles_up_to_its_most_and_is_spread),
-		cmocka_unit_test_setup_teardown(test_batch_holds_only_domains_that_failed_as_often, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_is_full_at_its_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_without_certificate_gives_the_rest_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batch_is_early_while_a_worker_does_not_serve, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_of_forgotten_domains_has_no_records_but_an_end, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_deletes_nothing_of_a_row_that_is_still_served, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_settle_says_what_became_of_each, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batch_settle_knows_nothing_of_what_was_forgotten_meanwhile, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_settle_leaves_a_newer_change_owed, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

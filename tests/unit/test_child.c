@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The programs are the shell's: what an operator writes. */
@@ -194,6 +195,45 @@ static void test_child_holds_the_lock_that_it_is_given(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* For a user who is not root, a program that is: SIGKILL is not for him to send. Returns 0 when all is well. */
+static int run_another_users(const char *sleep_path)
+{
+	static struct run r;
+	const char *const argv[] = {sleep_path, "6", NULL};
+	struct child_args args = {.argv = argv, .deadline_ms = 100};
+	if (setgid(65534) != 0 || setuid(65534) != 0 || uv_loop_init(&r.loop) != 0)
+		return 1;
+	child_start(&r.child, &r.loop, &args, on_done, &r);
+	(void)uv_run(&r.loop, UV_RUN_DEFAULT);
+	if (r.done_count != 1 || r.end != CHILD_LATE || uv_loop_close(&r.loop) != 0)
+		return 2;
+	if (!child_is_left(&r.child))
+		return 3;
+	for (int i = 0; i < 1000 && child_is_left(&r.child); i++)
+		(void)usleep(10000);
+	return child_is_left(&r.child) ? 4 : 0;
+}
+
+static void test_child_that_cannot_be_killed_is_told_and_waited_for(void **state)
+{
+	(void)state;
+	int status = 0;
+	char dir[] = "/tmp/test_child.XXXXXX", path[64], command[256];
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof path, "%s/sleep", dir);
+	(void)snprintf(command, sizeof command, "cp /bin/sleep %s && chmod 4755 %s && chmod 755 %s", path, path, dir);
+	assert_int_equal(system(command), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run_another_users(path));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(unlink(path) | rmdir(dir), 0);
+}
+
 static void on_stop_timer(uv_timer_t *timer)
 {
 	child_stop(timer->data);
@@ -256,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_child_that_forks_holds_nobody_up),
 		cmocka_unit_test(test_child_that_is_late_leaves_nothing_behind),
 		cmocka_unit_test(test_child_holds_the_lock_that_it_is_given),
+		cmocka_unit_test(test_child_that_cannot_be_killed_is_told_and_waited_for),
 		cmocka_unit_test(test_child_stop_ends_it),
 	};
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);
