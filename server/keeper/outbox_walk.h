@@ -2,8 +2,8 @@
  * time, in whatever snapshot it is given.
  *
  * A round looks for due domains of one level (batch.h) and goes on where the last one of that level stopped; after a
- * batch another level has its turn. So every domain has its turn, however many others fail. A walk ends when a whole round
- * of each level that has due domains has found nothing to publish. */
+ * batch another level has its turn. So every domain has its turn, however many others fail. A walk ends when a whole
+ * round of each level that has due domains has found nothing to publish. */
 #ifndef KEEPER_OUTBOX_WALK_H
 #define KEEPER_OUTBOX_WALK_H
 
@@ -29,7 +29,7 @@ struct walk_place {
 struct outbox_walk {
 	size_t max_count; /* of domains in a batch */
 	struct walk_place places[BATCH_LEVELS];
-	uint64_t next_ms; /* until something is due, as far as this walk has seen; UINT64_MAX: nothing is */
+	uint64_t next_ms;      /* until something is due, as far as this walk has seen; UINT64_MAX: nothing is */
 	size_t withheld_count; /* domains that nothing can be published of now; of a walk that has ended */
 
 	uint32_t level, seen_levels, done_levels; /* bits */

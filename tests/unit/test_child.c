@@ -196,10 +196,10 @@ static void test_child_holds_the_lock_that_it_is_given(void **state)
 }
 
 /* For a user who is not root, a program that is: SIGKILL is not for him to send. Returns 0 when all is well. */
-static int run_another_users(const char *sleep_path)
+static int run_another_users(const char *program)
 {
 	static struct run r;
-	const char *const argv[] = {sleep_path, "6", NULL};
+	const char *const argv[] = {program, "--as-root", NULL};
 	struct child_args args = {.argv = argv, .deadline_ms = 100};
 	if (setgid(65534) != 0 || setuid(65534) != 0 || uv_loop_init(&r.loop) != 0)
 		return 1;
@@ -222,8 +222,9 @@ static void test_child_that_cannot_be_killed_is_told_and_waited_for(void **state
 	if (geteuid() != 0)
 		skip();
 	assert_non_null(mkdtemp(dir));
-	(void)snprintf(path, sizeof path, "%s/sleep", dir);
-	(void)snprintf(command, sizeof command, "cp /bin/sleep %s && chmod 4755 %s && chmod 755 %s", path, path, dir);
+	(void)snprintf(path, sizeof path, "%s/program", dir);
+	(void)snprintf(command, sizeof command, "cp /proc/%d/exe %s && chmod 4755 %s && chmod 755 %s", (int)getpid(),
+		       path, path, dir);
 	assert_int_equal(system(command), 0);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
@@ -285,8 +286,10 @@ static void test_child_stop_ends_it(void **state)
 	assert_int_equal(r.signal, SIGTERM);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "--as-root") == 0)
+		return setreuid(0, 0) == 0 ? (int)sleep(6) : 1;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_end_is_told),
 		cmocka_unit_test(test_child_that_cannot_run_is_told),
