@@ -17,11 +17,11 @@ static bool is_held(void *ctx, const uint8_t id[SHA256_BYTES])
 /* 1, 0 or ERR_IO */
 static int is_done_with(struct db_txn *txn, const struct pair *p, const struct idmap *held, int64_t now_unix_s)
 {
-	int64_t expired_s = now_unix_s - p->not_after_unix_s;
+	bool is_expired = p->not_after_unix_s < now_unix_s;
 	bool is_in_file = idmap_has(held, p->id, NULL);
-	if (expired_s <= 0 && (is_in_file || p->source.len == 0))
+	if (!is_expired && (is_in_file || p->source.len == 0))
 		return 0;
-	if (expired_s > EXPIRED_KEEP_S && !is_in_file)
+	if (p->not_after_unix_s < now_unix_s - EXPIRED_KEEP_S && !is_in_file)
 		return 1;
 	return pairs_is_covered(txn, p, now_unix_s, is_held, (void *)(uintptr_t)held);
 }
