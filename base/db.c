@@ -41,6 +41,7 @@ static const char *const table_names[DB_TABLE_COUNT] = {
 	[DB_GONE] = "gone",           [DB_HOLDERS] = "holders",
 	[DB_KEYS] = "keys",           [DB_CERT_PATHS] = "cert_paths",
 	[DB_OUTBOX] = "outbox",       [DB_PUBLISHED] = "published",
+	[DB_DELEGATED] = "delegated",
 };
 
 struct db {

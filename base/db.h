@@ -39,6 +39,7 @@ enum db_table {
 	DB_OUTBOX,     /* DNS records still to be published: domain -> since when, tries */
 	DB_PUBLISHED,  /* … and those that are: domain -> id, date */
 	DB_HOLDERS,    /* public key digest + file -> key of its row in DB_PEM_FILES */
+	DB_DELEGATED,  /* the records of named policies: policy -> body digest, id, dates (dns.delegate) */
 	DB_KEYS,       /* public key digest -> private key (DER) */
 	DB_TABLE_COUNT
 };

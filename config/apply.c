@@ -343,8 +343,12 @@ static int update_outbox(struct apply *a, struct err *err)
 	if (!a->rows.is_publishing && db_count(a->txn, DB_OUTBOX) == 0)
 		return 0;
 	a->is_changed = true;
-	/* what is out stays known: whoever publishes again must not take it away unasked */
-	return a->rows.is_publishing ? outbox_fill(a->txn, a->how->now_unix_s, err) : db_clear(a->txn, DB_OUTBOX, err);
+	if (!a->rows.is_publishing) /* what is out stays known: whoever publishes again must not take it away unasked */
+		return db_clear(a->txn, DB_OUTBOX, err);
+	int rc = outbox_fill(a->txn, a->how->now_unix_s, err);
+	if (rc == 0 && a->rows.delegate)
+		rc = outbox_put(a->txn, span_of(a->rows.delegate), a->how->now_unix_s, err);
+	return rc;
 }
 
 static int update_dirty(struct apply *a, struct err *err)
@@ -353,6 +357,7 @@ static int update_dirty(struct apply *a, struct err *err)
 	a->rows.is_publishing = a->settings.dns_publish_command.count > 0;
 	a->rows.is_clock_unsure = a->how->is_clock_unsure;
 	a->rows.serial_floor = ids_serial_at(a->how->start_unix_s);
+	a->rows.delegate = a->settings.dns_delegate;
 	a->is_only_removed = a->is_all_dirty; /* the others have their turn below */
 	int rc = merge_each_dirty(&a->merge, update, a, err);
 	a->is_only_removed = false;
@@ -452,6 +457,7 @@ int apply_run(struct db *store, struct load *load, const struct apply_how *how, 
 	settings_deinit(&a.settings);
 	problem_list_deinit(&a.problems);
 	outcome_deinit(&a.outcome);
+	rows_deinit(&a.rows);
 	buf_deinit(&a.defaults_stored);
 	buf_deinit(&a.spec_stored);
 	buf_deinit(&a.policy_stored);

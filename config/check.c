@@ -241,7 +241,7 @@ static bool check_size(const struct check *c, size_t body_len)
 
 bool check_values(const struct check *c, size_t body_len)
 {
-	if (!check_required(c) || !check_size(c, body_len))
+	if (!check_required(c) || !check_size(c, body_len) || !check_delegation(c))
 		return false;
 	if (!c->wants_advice)
 		return true;

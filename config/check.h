@@ -1,4 +1,4 @@
-/* check: the rules that need more than one key, or the past: codes E01 to E15, W01 to W13, I01 and I02 of the manual.
+/* check: the rules that need more than one key, or the past: codes E01 to E20, W01 to W13, I01 and I02 of the manual.
  *
  * Pure: values in, problems out. */
 #ifndef CONFIG_CHECK_H
@@ -30,6 +30,7 @@ struct check {
 	const struct resolved *resolved;
 	const struct settings *settings;
 	const struct check_places *places;
+	struct span policy_name;      /* of the named policy that applies; empty: none does */
 	const struct domain_row *row; /* what is served now; NULL: nothing, or it is not known */
 	bool wants_advice;            /* false: errors only, and what the past has to say */
 	struct problem_list *out;
@@ -38,6 +39,9 @@ struct check {
 /* check_values: what is wrong with the values in force for a domain. body_len: of the rendered policy; 0: not rendered.
  * Returns whether it may be served (no error was found). */
 bool check_values(const struct check *c, size_t body_len);
+
+/* check_delegation: with dns.delegate: may the record of its policy speak for the domain? E20. */
+bool check_delegation(const struct check *c);
 
 /* check_history: what the past has to say: E14, E15, W05, W12, W13, I02, with dates from the ledger, and W01 of a
  * change. row       what is served now, or NULL: never published old_body  its bytes; is_body_changed: the new body is

@@ -3,10 +3,12 @@
 #include "../base/buf.h"
 #include "../base/db.h"
 #include "../base/err.h"
+#include "../base/name.h"
 
-/* The fixed part of a stored row; the text of the TLSRPT record follows. Host order: the store does not travel. */
+/* The fixed part of a stored row; the name of the policy and the text of the TLSRPT record follow. Host order: the
+ * store does not travel. */
 struct stored_row {
-	uint8_t state, mode, reserved[2];
+	uint8_t state, mode, policy_len, reserved;
 	uint32_t max_age_s, ttl_s;
 	uint8_t body[SHA256_BYTES];
 	char id[DOMAIN_ID_MAX_BYTES];
@@ -19,6 +21,7 @@ int domains_encode(const struct domain_row *row, struct buf *out)
 	struct stored_row s = {
 		.state = (uint8_t)row->state,
 		.mode = (uint8_t)row->mode,
+		.policy_len = (uint8_t)row->policy.len,
 		.max_age_s = row->max_age_s,
 		.ttl_s = row->ttl_s,
 		.changed_unix_s = row->changed_unix_s,
@@ -30,7 +33,10 @@ int domains_encode(const struct domain_row *row, struct buf *out)
 	};
 	memcpy(s.body, row->body, sizeof s.body);
 	memcpy(s.id, row->id, strnlen(row->id, sizeof s.id));
+	if (row->policy.len > NAME_LABEL_MAX_BYTES)
+		return ERR_RANGE;
 	(void)buf_add(out, &s, sizeof s);
+	(void)buf_add_span(out, row->policy);
 	return buf_add_span(out, row->tls_rpt);
 }
 
@@ -41,7 +47,7 @@ static bool is_good(const struct stored_row *s)
 	for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
 		if (dates[i] < 0 || dates[i] > DOMAIN_DATE_MAX_UNIX_S)
 			return false; /* nothing that is reckoned with them may overflow */
-	return s->state <= DOMAIN_WITHDRAWN && s->mode <= POLICY_ENFORCE;
+	return s->state <= DOMAIN_WITHDRAWN && s->mode <= POLICY_ENFORCE && s->policy_len <= NAME_LABEL_MAX_BYTES;
 }
 
 int domains_decode(struct span value, struct domain_row *out)
@@ -50,7 +56,8 @@ int domains_decode(struct span value, struct domain_row *out)
 	if (value.len < sizeof s)
 		return ERR_PARSE;
 	memcpy(&s, value.p, sizeof s); /* the map promises no alignment */
-	if (!is_good(&s))
+	struct span texts = {value.p + sizeof s, value.len - sizeof s};
+	if (!is_good(&s) || s.policy_len > texts.len)
 		return ERR_PARSE;
 	*out = (struct domain_row){
 		.state = (enum domain_state)s.state,
@@ -63,7 +70,8 @@ int domains_decode(struct span value, struct domain_row *out)
 		.cached_until_unix_s = s.cached_until_unix_s,
 		.stamp_unix_s = s.stamp_unix_s,
 		.serial = s.serial,
-		.tls_rpt = {value.p + sizeof s, value.len - sizeof s},
+		.tls_rpt = {texts.p + s.policy_len, texts.len - s.policy_len},
+		.policy = {texts.p, s.policy_len},
 	};
 	memcpy(out->body, s.body, sizeof out->body);
 	memcpy(out->id, s.id, sizeof s.id);

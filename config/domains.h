@@ -39,6 +39,7 @@ struct domain_row {
 	int64_t stamp_unix_s;        /* the latest timestamp id that was used; 0: none */
 	uint64_t serial;             /* the latest serial id that was used; 0: none */
 	struct span tls_rpt;         /* value of the _smtp._tls TXT ("v=TLSRPTv1; rua=…"), empty: no record */
+	struct span policy; /* the named policy whose record speaks for it (delegated.h), empty: its own does */
 };
 
 /* domains_get: the row of a policy domain (not of its host). 0, ERR_NOENT, ERR_IO. Spans point into the map. */

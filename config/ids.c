@@ -1,6 +1,7 @@
 #include "ids.h"
 
 #include "../base/clock.h"
+#include "../base/name.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,4 +34,32 @@ void ids_next(enum id_scheme scheme, const uint8_t digest[SHA256_BYTES], int64_t
 		memcpy(out, hex, DOMAIN_ID_MAX_BYTES);
 		break;
 	}
+}
+
+/* On all machines alike. */
+static void digest_again(const uint8_t digest[SHA256_BYTES], struct span policy, uint64_t turn,
+			 uint8_t out[SHA256_BYTES])
+{
+	char bytes[SHA256_BYTES + sizeof turn + NAME_LABEL_MAX_BYTES];
+	size_t len = policy.len < NAME_LABEL_MAX_BYTES ? policy.len : NAME_LABEL_MAX_BYTES;
+	memcpy(bytes, digest, SHA256_BYTES);
+	for (size_t i = 0; i < sizeof turn; i++)
+		bytes[SHA256_BYTES + i] = (char)(turn >> (8 * (sizeof turn - 1 - i)));
+	memcpy(bytes + SHA256_BYTES + sizeof turn, policy.p, len);
+	sha256_of((struct span){bytes, SHA256_BYTES + sizeof turn + len}, out);
+}
+
+void ids_next_shared(enum id_scheme scheme, const uint8_t digest[SHA256_BYTES], struct span policy, uint64_t turn,
+		     int64_t now_unix_s, struct ids_used *used, char out[DOMAIN_ID_MAX_BYTES + 1])
+{
+	char id[DOMAIN_ID_MAX_BYTES + 1];
+	uint8_t again[SHA256_BYTES];
+	digest_again(digest, policy, turn, again);
+	ids_next(scheme, again, now_unix_s, used, id);
+	if (scheme == ID_DIGEST) {
+		memcpy(out, id, sizeof id);
+		return;
+	}
+	out[0] = 'p'; /* no domain's own date or number has a letter; both are shorter than an id may be */
+	memcpy(out + 1, id, DOMAIN_ID_MAX_BYTES);
 }

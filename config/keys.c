@@ -67,6 +67,12 @@ const struct key keys_table[] = {
 	 false, "How long one run may take before it is ended and counts as failed.",
 	 offsetof(struct settings, dns_publish_timeout_ms)},
 
+	{"dns.delegate", KEY_SERVER, KEY_NAME, 0, 0, NULL, NULL, KEY_LIVE, "sts.example.com", false,
+	 "Print _mta-sts.<domain> as CNAME to _mta-sts.<policy>.<this name>, and there one TXT record for each named "
+	 "policy: "
+	 "its domains keep their records whatever becomes of the policy. No domain may lie directly below this name.",
+	 offsetof(struct settings, dns_delegate)},
+
 	/* All at their defaults and at their worst, measured: 4096 connections with 16 KiB of an endless ClientHello
 	 * each take 70 MB, 1024 engines with as much of a head another 60 MB: a server of 512 MB has room for both. A
 	 * silent connection takes 0.8 KB. An honest client is gone within a second, so that this many serve some

@@ -120,7 +120,7 @@ int outbox_hurry(struct db_txn *txn, struct err *err)
 
 bool outbox_is_to_be_filled(const struct settings *was, const struct settings *now)
 {
-	static const char *const of_all[] = {"dns.host", "dns.addresses"};
+	static const char *const of_all[] = {"dns.host", "dns.addresses", "dns.delegate"};
 	if (now->dns_publish_command.count == 0)
 		return false;
 	if (!was || was->dns_publish_command.count == 0)
@@ -128,7 +128,8 @@ bool outbox_is_to_be_filled(const struct settings *was, const struct settings *n
 	for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
 		if (!settings_is_same(was, now, keys_find(span_of(of_all[i]), KEY_SERVER)))
 			return true;
-	return false;
+	/* the TTL of all others is in their rows */
+	return now->dns_delegate && was->dns_ttl_s != now->dns_ttl_s;
 }
 
 /* --- what is out -------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* outbox: the domains whose DNS records are still to be published, and what was published last (DESIGN.md 6.4).
+/* outbox: the domains whose DNS records are still to be published, and what was published last (DESIGN.md 6.4). The
+ * records of named policies are those of the domain that they are below: dns.delegate.
  *
  * An entry is written in the transaction that changes a row, and stays until somebody says that its records are out.
  * There is one per domain: a newer change takes the place of an older one. What is published is read from the row when
@@ -50,7 +51,7 @@ bool outbox_is_to_be_filled(const struct settings *was, const struct settings *n
 
 /* published: the _mta-sts record of a domain that is out. */
 struct published {
-	char id[DOMAIN_ID_MAX_BYTES + 1]; /* NUL behind */
+	char id[DOMAIN_ID_MAX_BYTES + 1]; /* NUL behind; empty: it points to that of a policy */
 	int64_t at_unix_s;
 };
 

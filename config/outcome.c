@@ -75,13 +75,14 @@ int outcome_find(struct outcome *v, const struct outcome_input *in, struct probl
 			  .resolved = &v->resolved,
 			  .settings = in->settings,
 			  .places = &in->places,
+			  .policy_name = spec_policy_name(in->spec, in->defaults),
 			  .row = in->has_history ? in->row : NULL,
 			  .wants_advice = in->wants_advice,
 			  .out = out};
 	v->is_good = false;
 	spec_resolve(in->spec, in->policy, in->defaults, &v->resolved);
 	if (in->is_policy_missing) {
-		check_policy_missing(&c, spec_policy_name(in->spec, in->defaults));
+		check_policy_missing(&c, c.policy_name);
 		return out->failed;
 	}
 	if (render(v) != 0)
@@ -90,6 +91,7 @@ int outcome_find(struct outcome *v, const struct outcome_input *in, struct probl
 	v->ttl_s = spec_has(s, SPEC_TTL) ? s->ttl_s : in->settings->dns_ttl_s;
 	const char *server_rua = in->settings->dns_tls_rpt;
 	v->tls_rpt = spec_has(s, SPEC_TLS_RPT) ? s->tls_rpt : server_rua ? span_of(server_rua) : (struct span){NULL, 0};
+	v->policy = in->settings->dns_delegate ? c.policy_name : (struct span){NULL, 0};
 	v->is_good = check_values(&c, v->body.len);
 	if (v->is_good && in->has_history) {
 		bool is_changed = !in->row || memcmp(in->row->body, v->digest, sizeof v->digest) != 0;

@@ -36,6 +36,7 @@ struct outcome {
 	uint8_t digest[SHA256_BYTES];
 	uint32_t ttl_s;
 	struct span tls_rpt; /* borrowed from the input */
+	struct span policy;  /* whose record speaks for the domain (delegated.h); borrowed; empty: its own does */
 	bool is_remembered;  /* body and digest are those of: */
 	enum policy_mode rendered_mode;
 	uint32_t rendered_max_age_s;

@@ -4,6 +4,8 @@
 #include "../base/db.h"
 #include "../base/err.h"
 #include "bodies.h"
+#include "delegated.h"
+#include "delegation.h"
 #include "domains.h"
 #include "gone.h"
 #include "ids.h"
@@ -115,16 +117,32 @@ static void choose_id(const struct rows *r, struct domain_row *row, const struct
 }
 
 /* put: the row, and with it that its records have changed. */
-static int put(struct rows *r, struct span domain, const struct domain_row *row, struct err *err)
+static int put(struct rows *r, struct span domain, const struct domain_row *row, bool has_same_records, struct err *err)
 {
 	int rc = domains_put_into(r->txn, DB_DOMAINS, domain, row, err);
-	return rc == 0 && r->is_publishing ? outbox_put(r->txn, domain, r->now_unix_s, err) : rc;
+	bool is_owed = rc == 0 && r->is_publishing && !has_same_records;
+	return is_owed ? outbox_put(r->txn, domain, r->now_unix_s, err) : rc;
 }
 
 static bool is_same_row(const struct domain_row *a, const struct domain_row *b)
 {
 	return a->state == b->state && a->ttl_s == b->ttl_s && memcmp(a->body, b->body, sizeof a->body) == 0 &&
-	       memcmp(a->id, b->id, sizeof a->id) == 0 && span_is(a->tls_rpt, b->tls_rpt);
+	       memcmp(a->id, b->id, sizeof a->id) == 0 && span_is(a->tls_rpt, b->tls_rpt) &&
+	       span_is(a->policy, b->policy);
+}
+
+/* The records of policies are published together, as those of the domain that they are below. */
+static int owe_policies(struct rows *r, struct err *err)
+{
+	bool is_owed = r->is_publishing && r->delegate;
+	return is_owed ? outbox_put(r->txn, span_of(r->delegate), r->now_unix_s, err) : 0;
+}
+
+/* Where the record of a policy speaks for the domain, its own records say nothing about body and id. */
+static bool has_same_records(const struct domain_row *a, const struct domain_row *b)
+{
+	return a->policy.len && span_is(a->policy, b->policy) && a->state == b->state && a->ttl_s == b->ttl_s &&
+	       span_is(a->tls_rpt, b->tls_rpt);
 }
 
 static int swap_body(struct rows *r, const struct domain_row *old, const uint8_t digest[SHA256_BYTES], struct span body,
@@ -140,11 +158,29 @@ void rows_begin(struct rows *r, struct db_txn *txn, enum id_scheme scheme, int64
 	*r = (struct rows){.txn = txn, .scheme = scheme, .now_unix_s = now_unix_s};
 	r->late_unix_s = seen_unix_s > now_unix_s ? seen_unix_s : now_unix_s;
 	bodies_tally_begin(&r->bodies, txn);
+	delegation_begin(&r->delegation, txn, scheme, now_unix_s, r->late_unix_s);
 }
 
 int rows_end(struct rows *r, struct err *err)
 {
-	return bodies_tally_end(&r->bodies, err);
+	bool is_changed = false;
+	r->delegation.serial_floor = r->serial_floor;
+	int rc = bodies_tally_end(&r->bodies, err);
+	if (rc == 0)
+		rc = delegation_end(&r->delegation, &is_changed, err);
+	return rc == 0 && is_changed ? owe_policies(r, err) : rc;
+}
+
+void rows_deinit(struct rows *r)
+{
+	delegation_deinit(&r->delegation);
+}
+
+/* Before anything is written: old's texts point into the store. */
+static int move(struct rows *r, const struct domain_row *old, const struct domain_row *row, struct err *err)
+{
+	int rc = old ? delegation_leave(&r->delegation, old, err) : 0;
+	return rc ? rc : delegation_join(&r->delegation, row, err);
 }
 
 int rows_put(struct rows *r, struct span domain, const struct outcome *v, const struct domain_row *old,
@@ -157,18 +193,22 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 	row.state = DOMAIN_LIVE;
 	row.ttl_s = v->ttl_s;
 	row.tls_rpt = v->tls_rpt;
+	row.policy = v->policy;
 	if (is_changed || is_back)
 		change_body(r, &row, old, v->digest, values->mode, values->max_age_s);
 	choose_id(r, &row, old, values, is_changed);
 	*out_changed = !old || !is_same_row(&row, old);
 	if (!*out_changed)
 		return 0;
-	int rc = is_back ? drop_index(r->txn, domain, old, err) : 0;
+	bool is_same = old && has_same_records(&row, old); /* as long as old's texts can be read */
+	int rc = move(r, old, &row, err);
+	if (rc == 0 && is_back)
+		rc = drop_index(r->txn, domain, old, err);
 	if (rc == 0 && is_changed)
 		rc = swap_body(r, old, v->digest, buf_span(&v->body), err);
 	if (rc == 0 && !old)
 		rc = gone_drop(r->txn, domain, err);
-	return rc ? rc : put(r, domain, &row, err);
+	return rc ? rc : put(r, domain, &row, is_same, err);
 }
 
 /* Mode none with the mx of the body that was served until now: into out. */
@@ -206,7 +246,9 @@ static int remove_row(struct rows *r, struct span domain, const struct domain_ro
 /* retire: it is served no more; its records are still to be deleted. */
 static int retire(struct rows *r, struct span domain, const struct domain_row *row, struct err *err)
 {
-	int rc = gone_put(r->txn, domain, row, r->now_unix_s, err); /* first: the row's text points into the store */
+	int rc = delegation_leave(&r->delegation, row, err);
+	if (rc == 0) /* first: the row's texts point into the store */
+		rc = gone_put(r->txn, domain, row, r->now_unix_s, err);
 	if (rc == 0)
 		rc = remove_row(r, domain, row, err);
 	return rc == 0 && r->is_publishing ? outbox_put(r->txn, domain, r->now_unix_s, err) : rc;
@@ -220,10 +262,13 @@ static int put_withdrawn(struct rows *r, struct span domain, const struct domain
 	char key[INDEX_KEY_BYTES];
 	sha256_of(body, digest);
 	row.state = DOMAIN_WITHDRAWN;
+	row.policy = (struct span){NULL, 0}; /* the policy's record does not speak of mode none */
 	change_body(r, &row, old, digest, POLICY_NONE, POLICY_WITHDRAWN_MAX_AGE_S);
 	if (memcmp(digest, old->body, sizeof digest) != 0)
 		next_id(r, &row, (struct ids_used){old->stamp_unix_s, old->serial});
-	int rc = put(r, domain, &row, err); /* first: old's text still points into the store */
+	int rc = move(r, old, &row, err);
+	if (rc == 0)
+		rc = put(r, domain, &row, false, err); /* first: old's text still points into the store */
 	if (rc == 0)
 		rc = swap_body(r, old, digest, body, err);
 	if (rc == 0)
@@ -278,6 +323,18 @@ static int next_expired(struct db_txn *txn, int64_t now_unix_s, char domain[256]
 	return rc;
 }
 
+static int expire_policies(struct rows *r, size_t *count, struct err *err)
+{
+	size_t passed_count = 0, pruned_count = 0;
+	int rc = delegated_expire(r->txn, r->now_unix_s, &passed_count, err);
+	if (rc == 0 && passed_count)
+		rc = owe_policies(r, err);
+	if (rc == 0)
+		rc = delegated_prune(r->txn, r->now_unix_s, &pruned_count, err);
+	*count += passed_count + pruned_count;
+	return rc;
+}
+
 int rows_expire(struct rows *r, size_t *out_count, struct err *err)
 {
 	char domain[256];
@@ -302,7 +359,7 @@ int rows_expire(struct rows *r, size_t *out_count, struct err *err)
 	size_t pruned_count = 0;
 	int rc = gone_prune(r->txn, r->now_unix_s, &pruned_count, err);
 	*out_count += pruned_count;
-	return rc;
+	return rc ? rc : expire_policies(r, out_count, err);
 }
 
 /* drop_rest: what may be left of a domain without a row. */

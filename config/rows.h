@@ -4,6 +4,7 @@
 
 #include "../base/span.h"
 #include "bodies.h"
+#include "delegation.h"
 #include "settings.h"
 
 #include <stdbool.h>
@@ -22,8 +23,10 @@ struct rows {
 	int64_t now_unix_s;
 	int64_t late_unix_s; /* it is that late at least: now, or what stored_note_time was told */
 	struct bodies_tally bodies;
+	struct delegation delegation;
 	/* set by the caller after rows_begin, or left as they are: */
 	bool is_publishing;    /* what changes is to be published (outbox.h) */
+	const char *delegate;  /* dns.delegate; NULL: none; matters only to is_publishing */
 	bool is_clock_unsure;  /* now may be wrong: no date is taken for passed */
 	uint64_t serial_floor; /* no serial id is given out below (ids_serial_at) */
 };
@@ -32,6 +35,7 @@ void rows_begin(struct rows *r, struct db_txn *txn, enum id_scheme scheme, int64
 
 /* rows_end: to be called before the commit. */
 int rows_end(struct rows *r, struct err *err);
+void rows_deinit(struct rows *r); /* accepts a zeroed one; for who ends without rows_end, and needless otherwise */
 
 /* rows_put: serves a domain with an outcome that is good.
  * old          what is stored now, or NULL
@@ -46,7 +50,7 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 int rows_withdraw(struct rows *r, struct span domain, bool *out_changed, struct err *err);
 
 /* rows_expire: removes withdrawn rows whose date has passed (gone.h has what is left of them), and forgets what is gone
- * for long; nothing while the clock is unsure. out_count: of both. */
+ * for long, records of policies included; nothing while the clock is unsure. out_count: of all. */
 int rows_expire(struct rows *r, size_t *out_count, struct err *err);
 
 /* rows_forget: ends the withdrawal of a domain at once, and forgets what is left of one that is gone. Where somebody

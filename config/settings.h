@@ -29,6 +29,7 @@ struct settings {
 	uint32_t dns_id;                      /* enum id_scheme */
 	char *dns_tls_rpt;                    /* the record's value, "v=TLSRPTv1; rua=…" */
 	char *dns_host;                       /* where mta-sts.<domain> points as CNAME */
+	char *dns_delegate;                   /* below which the records of named policies are */
 	struct text_list dns_addresses;       /* or as A and AAAA */
 	struct text_list dns_publish_command; /* argument vector; empty: nothing is published */
 	char *dns_publish_format;             /* a name of formats.h */

@@ -103,7 +103,8 @@ bool stored_knows_file(struct db *store, const char *path)
 /* To be raised with every change of a stored form that the version before would misread. */
 enum {
 	LAYOUT_WITHOUT_CERT_PATHS = 1,
-	LAYOUT = 2,
+	LAYOUT_WITHOUT_DELEGATION = 2, /* rows with the name of a policy in them; the others are the same */
+	LAYOUT = 3,
 };
 static const struct span layout_key = {"layout", 6};
 
@@ -130,6 +131,7 @@ int stored_check_layout(struct db *store, struct err *err)
 	switch (find_layout(txn)) {
 	case LAYOUT: db_end(txn); return 0;
 	case LAYOUT_WITHOUT_CERT_PATHS: rc = cert_paths_collect(txn, err); break;
+	case LAYOUT_WITHOUT_DELEGATION:
 	case 0: break;
 	default:
 		rc = err_set(err, ERR_CONFLICT,

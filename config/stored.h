@@ -40,7 +40,7 @@ int stored_load_settings(struct db *store, struct settings *out, struct err *err
 int stored_note_time(struct db *store, int64_t unix_s, struct err *err);
 int64_t stored_find_time(struct db_txn *txn);
 
-/* stored_check_layout: marks a new store with the layout that this version writes, and brings one of the layout before
+/* stored_check_layout: marks a new store with the layout that this version writes, and brings one of a layout before
  * up to it; refuses any other with a sentence (ERR_CONFLICT). Once, before anything is read. */
 int stored_check_layout(struct db *store, struct err *err);
 

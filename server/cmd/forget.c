@@ -32,6 +32,7 @@ static int forget_all(struct db *store, const struct context *c, const struct cm
 		rc = forget_one(&rows, o->words[i], err);
 	if (rc == 0)
 		rc = rows_end(&rows, err);
+	rows_deinit(&rows);
 	if (rc == 0)
 		return db_commit(txn, err);
 	db_end(txn);

@@ -117,13 +117,15 @@ static void check_row(struct span stored)
 	if (domains_decode(stored, &row) != 0)
 		return;
 	insist(row.state <= DOMAIN_WITHDRAWN && (unsigned)row.mode <= POLICY_ENFORCE);
-	insist(strnlen(row.id, sizeof row.id) <= DOMAIN_ID_MAX_BYTES && is_within(row.tls_rpt, stored));
+	insist(strnlen(row.id, sizeof row.id) <= DOMAIN_ID_MAX_BYTES && is_within(row.tls_rpt, stored) &&
+	       is_within(row.policy, stored));
 	clock_render_iso(row.changed_unix_s, text);
 	clock_render_iso(row.cached_until_unix_s, text);
 	buf_init(&again, STORED_MAX_BYTES);
 	insist(domains_encode(&row, &again) == 0 && again.len == stored.len);
 	insist(domains_decode(buf_span(&again), &same) == 0);
-	insist(strcmp(same.id, row.id) == 0 && same.serial == row.serial && span_is(same.tls_rpt, row.tls_rpt));
+	insist(strcmp(same.id, row.id) == 0 && same.serial == row.serial && span_is(same.tls_rpt, row.tls_rpt) &&
+	       span_is(same.policy, row.policy));
 	buf_deinit(&again);
 }
 

@@ -283,8 +283,8 @@ static inline const struct problem *site_find_problem(const struct problem_list 
 
 struct site_row {
 	bool is_there;
-	struct domain_row row; /* without tls_rpt */
-	char tls_rpt[512], body[4096];
+	struct domain_row row; /* without tls_rpt and policy */
+	char tls_rpt[512], policy[64], body[4096];
 };
 
 static inline struct site_row site_row(struct site *s, const char *domain)
@@ -297,8 +297,10 @@ static inline struct site_row site_row(struct site *s, const char *domain)
 		assert_int_equal(domains_body(txn, &out.row, &body), 0);
 		(void)snprintf(out.body, sizeof out.body, "%.*s", SPAN_ARG(body));
 		(void)snprintf(out.tls_rpt, sizeof out.tls_rpt, "%.*s", SPAN_ARG(out.row.tls_rpt));
+		(void)snprintf(out.policy, sizeof out.policy, "%.*s", SPAN_ARG(out.row.policy));
 	}
 	out.row.tls_rpt = (struct span){NULL, 0};
+	out.row.policy = (struct span){NULL, 0};
 	db_end(txn);
 	return out;
 }

@@ -1158,7 +1158,7 @@ static void test_cert_paths_follow_what_is_written(void **state)
 static void test_stored_layout_without_cert_paths_is_brought_up(void **state)
 {
 	(void)state;
-	const uint32_t before = 1, unknown = 99;
+	const uint32_t before = 1, unknown = 99, without_delegation = 2;
 	const struct span layout = SPAN_LIT("layout");
 	struct db_txn *txn;
 	struct err err = {0};
@@ -1173,6 +1173,12 @@ static void test_stored_layout_without_cert_paths_is_brought_up(void **state)
 	assert_int_equal(stored_check_layout(s.dir.store, NULL), 0);
 	site_check_store(&s);
 	assert_int_equal(site_count(&s, DB_CERT_PATHS), 1);
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(
+		db_put(txn, DB_META, layout, (struct span){(const char *)&without_delegation, sizeof before}, NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+	assert_int_equal(stored_check_layout(s.dir.store, NULL), 0);
+	assert_true(site_row(&s, "a.example").is_there);
 	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
 	assert_int_equal(db_put(txn, DB_META, layout, (struct span){(const char *)&unknown, sizeof unknown}, NULL), 0);
 	assert_int_equal(db_commit(txn, NULL), 0);

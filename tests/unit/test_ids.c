@@ -78,6 +78,51 @@ static void test_ids_digest_says_which_body_it_is(void **state)
 	assert_int_equal(used.serial, 0);
 }
 
+static void test_ids_of_policies_are_none_that_a_domain_has(void **state)
+{
+	(void)state;
+	static const enum id_scheme schemes[] = {ID_TIMESTAMP, ID_SERIAL, ID_DIGEST};
+	char own[DOMAIN_ID_MAX_BYTES + 1], shared[DOMAIN_ID_MAX_BYTES + 1];
+	for (size_t i = 0; i < COUNT(schemes); i++) {
+		struct ids_used own_used = {NOW, 41}, shared_used = own_used;
+		ids_next(schemes[i], digest_a, NOW, &own_used, own);
+		ids_next_shared(schemes[i], digest_a, SPAN_LIT("standard"), 0, NOW, &shared_used, shared);
+		assert_string_not_equal(own, shared);
+		assert_int_equal(strspn(shared, "abcdefghijklmnopqrstuvwxyz0123456789"), strlen(shared));
+		assert_memory_equal(&own_used, &shared_used, sizeof own_used);
+	}
+	struct ids_used used = {.serial = UINT64_MAX - 1};
+	ids_next_shared(ID_SERIAL, digest_a, SPAN_LIT("standard"), 0, NOW, &used, shared);
+	assert_string_equal(shared, "p18446744073709551615");
+	ids_next_shared(ID_TIMESTAMP, digest_a, SPAN_LIT("standard"), 0, NOW, &used, shared);
+	assert_string_equal(shared, "p19941106084937");
+}
+
+static void test_ids_digest_of_a_policy_says_which_body_policy_and_turn_it_is(void **state)
+{
+	(void)state;
+	static const struct {
+		const uint8_t *digest;
+		struct span policy;
+		uint64_t turn;
+	} cases[] = {
+		{digest_a, LIT("one"), 0}, {digest_b, LIT("one"), 0},   {digest_a, LIT("two"), 0},
+		{digest_a, LIT("one"), 1}, {digest_a, LIT("one"), 256},
+	};
+	char ids[COUNT(cases)][DOMAIN_ID_MAX_BYTES + 1], again[DOMAIN_ID_MAX_BYTES + 1];
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct ids_used used = {5, 6};
+		ids_next_shared(ID_DIGEST, cases[i].digest, cases[i].policy, cases[i].turn, NOW, &used, ids[i]);
+		ids_next_shared(ID_DIGEST, cases[i].digest, cases[i].policy, cases[i].turn, NOW + 5, &used, again);
+		assert_string_equal(ids[i], again);
+		assert_int_equal(strlen(again), 32);
+		for (size_t n = 0; n < i; n++)
+			assert_string_not_equal(ids[i], ids[n]);
+	}
+	/* sha256 of digest_a, eight zeros and "one": any machine can tell */
+	assert_string_equal(ids[0], "23417b3f7bb850eb8ad1c2699c34fca4");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -86,6 +131,8 @@ int main(void)
 		cmocka_unit_test(test_ids_serial_grows_by_one),
 		cmocka_unit_test(test_ids_serial_goes_on_from_the_start_of_the_server),
 		cmocka_unit_test(test_ids_digest_says_which_body_it_is),
+		cmocka_unit_test(test_ids_of_policies_are_none_that_a_domain_has),
+		cmocka_unit_test(test_ids_digest_of_a_policy_says_which_body_policy_and_turn_it_is),
 	};
 	return cmocka_run_group_tests_name("ids", tests, NULL, NULL);
 }

@@ -43,15 +43,26 @@ static void test_keys_are_found_in_their_scope_only(void **state)
 		unsigned scope;
 		bool is_there;
 	} cases[] = {
-		{__LINE__, "listen", KEY_SERVER, true},  {__LINE__, "listen", KEY_DOMAIN, false},
-		{__LINE__, "dns.ttl", KEY_SERVER, true}, {__LINE__, "ttl", KEY_SERVER, false},
-		{__LINE__, "ttl", KEY_DOMAIN, true},     {__LINE__, "mode", KEY_DEFAULTS, true},
-		{__LINE__, "mode", KEY_POLICY, true},    {__LINE__, "mode", KEY_DOMAIN, true},
-		{__LINE__, "policy", KEY_POLICY, false}, {__LINE__, "policy", KEY_DEFAULTS, true},
-		{__LINE__, "id", KEY_DEFAULTS, false},   {__LINE__, "id", KEY_DOMAIN, true},
-		{__LINE__, "cert", KEY_DOMAIN, true},    {__LINE__, "cert", KEY_POLICY, false},
-		{__LINE__, "Mode", KEY_DOMAIN, false},   {__LINE__, "mod", KEY_DOMAIN, false},
-		{__LINE__, "", KEY_SERVER, false},       {__LINE__, "dns", KEY_SERVER, false},
+		{__LINE__, "listen", KEY_SERVER, true},
+		{__LINE__, "listen", KEY_DOMAIN, false},
+		{__LINE__, "dns.ttl", KEY_SERVER, true},
+		{__LINE__, "ttl", KEY_SERVER, false},
+		{__LINE__, "ttl", KEY_DOMAIN, true},
+		{__LINE__, "mode", KEY_DEFAULTS, true},
+		{__LINE__, "mode", KEY_POLICY, true},
+		{__LINE__, "mode", KEY_DOMAIN, true},
+		{__LINE__, "policy", KEY_POLICY, false},
+		{__LINE__, "policy", KEY_DEFAULTS, true},
+		{__LINE__, "id", KEY_DEFAULTS, false},
+		{__LINE__, "id", KEY_DOMAIN, true},
+		{__LINE__, "cert", KEY_DOMAIN, true},
+		{__LINE__, "cert", KEY_POLICY, false},
+		{__LINE__, "Mode", KEY_DOMAIN, false},
+		{__LINE__, "mod", KEY_DOMAIN, false},
+		{__LINE__, "", KEY_SERVER, false},
+		{__LINE__, "dns", KEY_SERVER, false},
+		{__LINE__, "dns.delegate", KEY_SERVER, true},
+		{__LINE__, "delegate", KEY_POLICY, false},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		size_t len = strlen(cases[i].path);
@@ -152,6 +163,7 @@ static void test_keys_built_in_defaults_are_in_force_without_a_file(void **state
 	assert_null(s.metrics);
 	assert_null(s.dns_tls_rpt);
 	assert_null(s.dns_host);
+	assert_null(s.dns_delegate);
 	assert_int_equal(s.dns_addresses.count, 0);
 	assert_int_equal(s.cert_paths.count, 0);
 	assert_int_equal(s.limits_connections, 4096);

@@ -277,6 +277,7 @@ static void test_rows_stored_form_gives_a_row_back(void **state)
 					  .stamp_unix_s = 7,
 					  .serial = UINT64_MAX,
 					  .tls_rpt = LIT("v=TLSRPTv1; rua=mailto:a@b.example"),
+					  .policy = LIT("standard"),
 				  },
 			  back;
 	struct buf b;
@@ -284,6 +285,7 @@ static void test_rows_stored_form_gives_a_row_back(void **state)
 	assert_int_equal(domains_encode(&row, &b), 0);
 	assert_int_equal(domains_decode((struct span){guard_copy(b.p, b.len), b.len}, &back), 0);
 	assert_true(span_is(back.tls_rpt, row.tls_rpt));
+	assert_true(span_is(back.policy, row.policy));
 	assert_string_equal(back.id, row.id);
 	assert_int_equal(back.serial, row.serial);
 	assert_int_equal(back.first_unix_s, row.first_unix_s);
@@ -293,6 +295,13 @@ static void test_rows_stored_form_gives_a_row_back(void **state)
 		assert_int_equal(domains_decode((struct span){guard_copy(b.p, len), len}, &back), ERR_PARSE);
 	assert_int_equal(domains_decode((struct span){b.p, fixed}, &back), 0); /* no report address */
 	assert_int_equal(back.tls_rpt.len, 0);
+	b.p[2] = 0; /* as it was written before there were names of policies in rows */
+	assert_int_equal(domains_decode((struct span){b.p, b.len}, &back), 0);
+	assert_int_equal(back.policy.len, 0);
+	assert_true(span_is(back.tls_rpt, SPAN_LIT("standardv=TLSRPTv1; rua=mailto:a@b.example")));
+	b.p[2] = 64; /* longer than a label */
+	assert_int_equal(domains_decode(buf_span(&b), &back), ERR_PARSE);
+	b.p[2] = 8;
 	b.p[0] = 9;
 	assert_int_equal(domains_decode(buf_span(&b), &back), ERR_PARSE);
 	const int64_t bad_dates[] = {-1, INT64_MIN, 253402300800, INT64_MAX}; /* nothing is reckoned with these */
