@@ -10,21 +10,21 @@ static int begin(struct buf *out)
 	return 0;
 }
 
-static void add_gone(struct buf *out, const struct record_set *s, const struct rrset *r)
+static void add_gone(struct buf *out, const struct rrset *r)
 {
 	(void)buf_add_text(out, "// ");
 	(void)buf_add_span(out, r->items[0].name);
 	(void)buf_printf(out, " %s: ", record_type_name(r->items[0].type));
-	text_add_state(out, s, &r->items[0]);
+	text_add_state(out, &r->items[0]);
 	(void)buf_add_char(out, '\n');
 }
 
 /* DNSControl splits long texts itself. No comma behind the last argument: ECMAScript 5 has none there. */
-static void add_record(struct buf *out, const struct record_set *s, struct span label, const struct record *r)
+static void add_record(struct buf *out, struct span label, const struct record *r)
 {
 	if (r->state != RECORD_LIVE) {
 		(void)buf_add_text(out, ",\n  // ");
-		text_add_state(out, s, r);
+		text_add_state(out, r);
 		(void)buf_add_text(out, "\n  ");
 	} else {
 		(void)buf_add_text(out, ",\n  ");
@@ -43,7 +43,7 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	(void)is_first;
 	for (size_t at = 0; rrset_next(s, &at, &r);)
 		if (r.items[0].state == RECORD_GONE)
-			add_gone(out, s, &r);
+			add_gone(out, &r);
 	for (size_t at = 0; rrset_next(s, &at, &r);) {
 		if (r.items[0].state == RECORD_GONE)
 			continue;
@@ -53,7 +53,7 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 		}
 		is_open = true;
 		for (size_t i = 0; i < r.count; i++)
-			add_record(out, s, rrset_label(&r), &r.items[i]);
+			add_record(out, rrset_label(&r), &r.items[i]);
 	}
 	if (is_open)
 		(void)buf_add_text(out, "\n);\n");

@@ -34,12 +34,12 @@ static void add_target(struct buf *out, const struct record *r)
 	(void)buf_add_char(out, '\n');
 }
 
-static void add_comment(struct buf *out, const struct record_set *s, const struct rrset *r)
+static void add_comment(struct buf *out, const struct rrset *r)
 {
 	(void)buf_add_text(out, "    # ");
 	(void)buf_add_span(out, without_dot(r->items[0].name));
 	(void)buf_printf(out, " %s: ", record_type_name(r->items[0].type));
-	text_add_state(out, s, &r->items[0]);
+	text_add_state(out, &r->items[0]);
 	(void)buf_add_char(out, '\n');
 }
 
@@ -88,7 +88,7 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	(void)buf_add_text(out, is_anything_wanted(s) ? "  endpoints:\n" : "  endpoints: []\n");
 	for (size_t at = 0; rrset_next(s, &at, &r);) {
 		if (r.items[0].state != RECORD_LIVE)
-			add_comment(out, s, &r);
+			add_comment(out, &r);
 		if (r.items[0].state != RECORD_GONE)
 			add_endpoint(out, &r);
 	}

@@ -10,12 +10,12 @@ static int begin(struct buf *out)
 	return 0;
 }
 
-static void add_comment(struct buf *out, const struct record_set *s, const struct record *r)
+static void add_comment(struct buf *out, const struct record *r)
 {
 	(void)buf_add_text(out, "; ");
 	(void)buf_add_span(out, r->name);
 	(void)buf_printf(out, " %s: ", record_type_name(r->type));
-	text_add_state(out, s, r);
+	text_add_state(out, r);
 	(void)buf_add_char(out, '\n');
 }
 
@@ -41,17 +41,32 @@ static void add_addition(struct buf *out, const struct record *r)
 	(void)buf_add_char(out, '\n');
 }
 
+static void add_rrset(struct buf *out, const struct rrset *r)
+{
+	const struct record *first = &r->items[0];
+	if (first->state != RECORD_LIVE)
+		add_comment(out, first);
+	if (r->begins_owner)
+		add_deletions(out, r);
+	for (size_t i = 0; i < r->count && first->state != RECORD_GONE; i++)
+		add_addition(out, &r->items[i]);
+}
+
+/* An update is one message, of at most 64 KiB, and the names of thousands of policies would not fit: those are not
+ * needed together as the three of a domain are, and each takes some 600 bytes at worst. */
+enum { OWNERS_PER_SEND_MAX = 100 };
+
 static int add(struct buf *out, const struct record_set *s, bool is_first)
 {
 	struct rrset r;
+	size_t owner_count = 0;
 	(void)is_first;
 	for (size_t at = 0; rrset_next(s, &at, &r);) {
-		if (r.items[0].state != RECORD_LIVE)
-			add_comment(out, s, &r.items[0]);
-		if (r.begins_owner)
-			add_deletions(out, &r);
-		for (size_t i = 0; i < r.count && r.items[0].state != RECORD_GONE; i++)
-			add_addition(out, &r.items[i]);
+		if (r.begins_owner && ++owner_count > OWNERS_PER_SEND_MAX) {
+			(void)buf_add_text(out, "send\n");
+			owner_count = 1;
+		}
+		add_rrset(out, &r);
 	}
 	if (s->count)
 		(void)buf_add_text(out, "send\n");

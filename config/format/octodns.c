@@ -1,8 +1,11 @@
 #include "octodns.h"
 
+#include "../../base/err.h"
 #include "format.h"
 #include "rrset.h"
 #include "text.h"
+
+#include <stdlib.h>
 
 static int begin(struct buf *out)
 {
@@ -37,13 +40,13 @@ static void add_value(struct buf *out, const struct record *r)
 }
 
 /* One rrset as an item of its owner's list; octoDNS demands keys in order. */
-static void add_rrset(struct buf *out, const struct record_set *s, const struct rrset *r)
+static void add_rrset(struct buf *out, const struct rrset *r)
 {
 	const struct record *first = &r->items[0];
 	(void)buf_printf(out, "  - ttl: %u", (unsigned)first->ttl_s);
 	if (first->state != RECORD_LIVE) {
 		(void)buf_add_text(out, " # ");
-		text_add_state(out, s, first);
+		text_add_state(out, first);
 	}
 	(void)buf_printf(out, "\n    type: %s\n    value%s", record_type_name(first->type),
 			 r->count > 1 ? "s:\n" : ": ");
@@ -54,49 +57,99 @@ static void add_rrset(struct buf *out, const struct record_set *s, const struct 
 	}
 }
 
-static void add_gone(struct buf *out, const struct record_set *s, const struct rrset *r)
+static void add_gone(struct buf *out, const struct rrset *r)
 {
 	(void)buf_add_text(out, "# ");
 	(void)buf_add_span(out, rrset_label(r));
 	(void)buf_printf(out, " %s: ", record_type_name(r->items[0].type));
-	text_add_state(out, s, &r->items[0]);
+	text_add_state(out, &r->items[0]);
 	(void)buf_add_char(out, '\n');
 }
 
-/* The rrsets of one label. Sets *next to the label that follows in octoDNS's order, if there is one. */
-static bool add_label(struct buf *out, const struct record_set *s, struct span label, struct span *next)
+/* --- the order that octoDNS demands of labels: natsort's, where runs of digits are numbers ------------------------ */
+
+static bool is_digit(char c)
 {
-	struct rrset r;
-	bool has_next = false, is_open = false;
-	for (size_t at = 0; rrset_next(s, &at, &r);) {
-		struct span other = rrset_label(&r);
-		int order = span_compare(other, label);
-		if (order > 0 && (!has_next || span_compare(other, *next) < 0)) {
-			*next = other;
-			has_next = true;
-		}
-		if (order != 0)
-			continue;
-		if (r.items[0].state == RECORD_GONE) {
-			add_gone(out, s, &r);
-			continue;
-		}
-		if (!is_open)
-			(void)buf_printf(out, "%.*s:\n", SPAN_ARG(label));
-		is_open = true;
-		add_rrset(out, s, &r);
+	return c >= '0' && c <= '9';
+}
+
+static struct span take_run(struct span *rest, bool is_number)
+{
+	size_t n = 0;
+	while (n < rest->len && is_digit(rest->p[n]) == is_number)
+		n++;
+	struct span run = {rest->p, n};
+	*rest = (struct span){rest->p + n, rest->len - n};
+	return run;
+}
+
+static struct span without_zeros(struct span number)
+{
+	while (number.len > 1 && number.p[0] == '0')
+		number = (struct span){number.p + 1, number.len - 1};
+	return number;
+}
+
+/* An empty one is the end of its label, and comes first. */
+static int compare_numbers(struct span a, struct span b)
+{
+	a = without_zeros(a);
+	b = without_zeros(b);
+	return a.len == b.len ? span_compare(a, b) : a.len < b.len ? -1 : 1;
+}
+
+static int compare_labels(struct span a, struct span b)
+{
+	int c = 0;
+	for (bool is_number = false; c == 0 && (a.len || b.len); is_number = !is_number) {
+		struct span x = take_run(&a, is_number), y = take_run(&b, is_number);
+		c = is_number ? compare_numbers(x, y) : span_compare(x, y);
 	}
-	return has_next;
+	return c;
+}
+
+static int compare(const void *va, const void *vb)
+{
+	const struct rrset *a = va, *b = vb;
+	int c = compare_labels(rrset_label(a), rrset_label(b));
+	return c ? c : (a->items > b->items) - (a->items < b->items);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ */
+
+static void add_rrsets(struct buf *out, const struct rrset *r, size_t count)
+{
+	struct span open = {"", 0}; /* the label that rrsets are being added to */
+	for (size_t i = 0; i < count; i++) {
+		struct span label = rrset_label(&r[i]);
+		if (r[i].items[0].state == RECORD_GONE) {
+			add_gone(out, &r[i]);
+			continue;
+		}
+		if (!span_is(open, label))
+			(void)buf_printf(out, "%.*s:\n", SPAN_ARG(label));
+		open = label;
+		add_rrset(out, &r[i]);
+	}
 }
 
 static int add(struct buf *out, const struct record_set *s, bool is_first)
 {
-	struct span label = {"", 0}, next = label;
 	(void)is_first;
-	if (s->count)
-		(void)buf_printf(out, "--- # %.*s.\n", SPAN_ARG(s->domain));
-	while (add_label(out, s, label, &next))
-		label = next;
+	if (s->count == 0)
+		return out->failed;
+	struct rrset *rrsets = calloc(s->count, sizeof *rrsets);
+	size_t count = 0, at = 0;
+	if (!rrsets) {
+		out->failed = out->failed ? out->failed : ERR_NOMEM;
+		return out->failed;
+	}
+	while (rrset_next(s, &at, &rrsets[count]))
+		count++;
+	qsort(rrsets, count, sizeof *rrsets, compare);
+	(void)buf_printf(out, "--- # %.*s.\n", SPAN_ARG(s->domain));
+	add_rrsets(out, rrsets, count);
+	free(rrsets);
 	return out->failed;
 }
 

@@ -50,27 +50,35 @@ static void add_replacement(struct json *j, const struct rrset *r, struct buf *c
 	json_close(j, '}');
 }
 
-/* "name" is the zone that the rrsets belong to if the domain is a zone; PATCH itself does not look at it. */
-static int add(struct buf *out, const struct record_set *s, bool is_first)
+/* PowerDNS takes bodies of 2 MB unless told otherwise; two changes of a name each have some 700 bytes at worst. */
+enum { RRSETS_PER_LINE_MAX = 1000 };
+
+/* A line from *at on. "name" is the zone that the rrsets belong to if the domain is a zone; PATCH itself does not look
+ * at it. */
+static void add_line(struct buf *out, const struct record_set *s, size_t *at, struct buf *content)
 {
 	struct json j;
 	struct rrset r;
-	struct buf content;
-	(void)is_first;
-	if (s->count == 0)
-		return out->failed;
-	buf_init(&content, out->max);
 	(void)buf_printf(out, "{\"name\":\"%.*s.\",\"rrsets\":", SPAN_ARG(s->domain));
 	json_begin(&j, out);
 	json_open(&j, '[');
-	for (size_t at = 0; rrset_next(s, &at, &r);) {
+	for (size_t n = 0; n < RRSETS_PER_LINE_MAX && rrset_next(s, at, &r); n++) {
 		if (r.begins_owner)
 			add_deletions(&j, s, &r);
 		if (r.items[0].state != RECORD_GONE)
-			add_replacement(&j, &r, &content);
+			add_replacement(&j, &r, content);
 	}
 	json_close(&j, ']');
 	(void)buf_add_text(out, "}\n");
+}
+
+static int add(struct buf *out, const struct record_set *s, bool is_first)
+{
+	struct buf content;
+	(void)is_first;
+	buf_init(&content, out->max);
+	for (size_t at = 0; at < s->count;)
+		add_line(out, s, &at, &content);
 	if (content.failed && !out->failed)
 		out->failed = content.failed;
 	buf_deinit(&content);

@@ -27,9 +27,9 @@ bool rrset_is_ours(const struct rrset *r, enum record_type type)
 
 bool rrset_is_wanted(const struct record_set *s, const struct rrset *r, enum record_type type)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (s->items[i].type == type && s->items[i].state != RECORD_GONE &&
-		    span_is(s->items[i].name, r->items[0].name))
+	const struct record *end = s->items + s->count;
+	for (const struct record *at = r->items; at < end && span_is(at->name, r->items[0].name); at++)
+		if (at->type == type && at->state != RECORD_GONE)
 			return true;
 	return false;
 }

@@ -22,7 +22,7 @@ struct span rrset_label(const struct rrset *r);
  * changed? Replacing a record takes all of these away, for a CNAME tolerates no other beside it (RFC 2181 10.1). */
 bool rrset_is_ours(const struct rrset *r, enum record_type type);
 
-/* rrset_is_wanted: does s hold a record of that owner and type that is not gone? */
+/* rrset_is_wanted: does s hold a record of that owner and type that is not gone? r begins its owner. */
 bool rrset_is_wanted(const struct record_set *s, const struct rrset *r, enum record_type type);
 
 #endif

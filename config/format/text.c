@@ -55,13 +55,13 @@ void text_add_quoted(struct buf *out, struct span s)
 	json_text(&j, s);
 }
 
-void text_add_state(struct buf *out, const struct record_set *s, const struct record *r)
+void text_add_state(struct buf *out, const struct record *r)
 {
 	char date[CLOCK_ISO_BYTES];
 	(void)buf_add_text(out, record_state_name(r->state));
 	if (r->state != RECORD_WITHDRAWING && r->state != RECORD_GONE)
 		return;
-	clock_render_iso(s->until_unix_s, date);
+	clock_render_iso(r->until_unix_s, date);
 	(void)buf_add_text(out, r->state == RECORD_GONE ? " since " : " until ");
 	(void)buf_add_text(out, date);
 }

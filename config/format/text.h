@@ -15,6 +15,6 @@ void text_add_data(struct buf *out, const struct record *r);
 void text_add_quoted(struct buf *out, struct span s);
 
 /* text_add_state: "withheld", "withdrawing until 2026-12-01T00:00:00Z", "gone since 2026-12-01T00:00:00Z". */
-void text_add_state(struct buf *out, const struct record_set *s, const struct record *r);
+void text_add_state(struct buf *out, const struct record *r);
 
 #endif

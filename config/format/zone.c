@@ -24,13 +24,13 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 		const struct record *r = &s->items[i];
 		if (r->state == RECORD_GONE) {
 			(void)buf_add_text(out, "; ");
-			text_add_state(out, s, r);
+			text_add_state(out, r);
 			(void)buf_add_text(out, ": ");
 		}
 		add_record(out, r);
 		if (r->state != RECORD_LIVE && r->state != RECORD_GONE) {
 			(void)buf_add_text(out, " ; ");
-			text_add_state(out, s, r);
+			text_add_state(out, r);
 		}
 		(void)buf_add_char(out, '\n');
 	}

@@ -7,6 +7,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import jsonschema
+import natsort
 import rig
 import yaml
 
@@ -86,7 +87,7 @@ def octodns_zones(text):
     for document in re.split(r"^(?=--- )", text, flags=re.M)[1:]:
         zone = re.match(r"--- # (\S+)\n", document)[1]
         content = yaml.safe_load(document) or {}
-        assert list(content) == sorted(content), "keys out of order"
+        assert list(content) == natsort.natsorted(content), "keys out of order"
         rrsets = [(label, rrset) for label, owner in content.items() for rrset in owner]
         for _, rrset in rrsets:
             assert list(rrset) == sorted(rrset), "keys out of order"

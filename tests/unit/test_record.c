@@ -1,4 +1,5 @@
 #include "../../base/err.h"
+#include "../../config/delegated.h"
 #include "../../config/domains.h"
 #include "../../config/formats.h"
 #include "../../config/record.h"
@@ -364,6 +365,249 @@ static void test_record_formats_are_found_by_name(void **state)
 	assert_null(formats_find((struct span){NULL, 0}));
 }
 
+/* --- policies --------------------------------------------------------------------------------------------------- */
+
+static void delegate_to(const char *policy)
+{
+	row.policy = span_of(policy);
+	assert_int_equal(text_set(&settings.dns_delegate, SPAN_LIT("sts.example")), 0);
+}
+
+static void test_record_of_a_delegated_domain_points_to_its_policys(void **state)
+{
+	(void)state;
+	row.policy = SPAN_LIT("standard"); /* from before dns.delegate was taken out */
+	expect_text("zone", RECORD_LIVE, "_mta-sts.example.com. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
+	delegate_to("standard");
+	row.tls_rpt = SPAN_LIT("v=TLSRPTv1; rua=mailto:tls@example.com");
+	assert_int_equal(text_set(&settings.dns_host, SPAN_LIT("policy.example")), 0);
+	expect_text("zone", RECORD_LIVE,
+		    "mta-sts.example.com. 300 IN CNAME policy.example.\n"
+		    "_smtp._tls.example.com. 300 IN TXT \"v=TLSRPTv1; rua=mailto:tls@example.com\"\n"
+		    "_mta-sts.example.com. 300 IN CNAME _mta-sts.standard.sts.example.\n");
+	row.tls_rpt = (struct span){NULL, 0};
+	free(settings.dns_host);
+	settings.dns_host = NULL;
+	expect_text(
+		"json", RECORD_WITHHELD,
+		"[\n  {\"domain\":\"example.com\",\"name\":\"_mta-sts.example.com.\",\"type\":\"CNAME\",\"ttl\":300,"
+		"\"data\":\"_mta-sts.standard.sts.example.\",\"state\":\"withheld\"}\n]\n");
+	expect_text("nsupdate", RECORD_LIVE,
+		    "update delete _mta-sts.example.com. CNAME\n"
+		    "update delete _mta-sts.example.com. TXT\n"
+		    "update add _mta-sts.example.com. 300 CNAME _mta-sts.standard.sts.example.\n"
+		    "send\n");
+	expect_text("octodns", RECORD_LIVE,
+		    "--- # example.com.\n_mta-sts:\n  - ttl: 300\n    type: CNAME\n"
+		    "    value: \"_mta-sts.standard.sts.example.\"\n");
+	expect_text("dnscontrol", RECORD_LIVE,
+		    "D_EXTEND(\"example.com\",\n"
+		    "  CNAME(\"_mta-sts\", \"_mta-sts.standard.sts.example.\", TTL(300))\n);\n");
+	expect_text("powerdns", RECORD_LIVE,
+		    "{\"name\":\"example.com.\",\"rrsets\":["
+		    "{\"name\":\"_mta-sts.example.com.\",\"type\":\"TXT\",\"changetype\":\"DELETE\"},"
+		    "{\"name\":\"_mta-sts.example.com.\",\"type\":\"CNAME\",\"changetype\":\"REPLACE\",\"ttl\":300,"
+		    "\"records\":[{\"content\":\"_mta-sts.standard.sts.example.\",\"disabled\":false}]}]}\n");
+	char *text = print("external-dns", RECORD_LIVE);
+	assert_non_null(
+		strstr(text, "      recordType: CNAME\n      targets:\n        - \"_mta-sts.standard.sts.example\"\n"));
+	free(text);
+}
+
+static void test_record_longest_names_point_to_each_other(void **state)
+{
+	(void)state;
+	char label[64] = "", delegate[182] = "";
+	memset(label, 'x', 63);
+	memset(delegate, 'd', 180);
+	row.policy = (struct span){label, 63};
+	assert_int_equal(text_set(&settings.dns_delegate, span_of(delegate)), 0); /* 253 bytes in all, and their dot */
+	char *text = print("zone", RECORD_LIVE);
+	assert_int_equal(strlen(strstr(text, " CNAME ") + 7), 255);
+	free(text);
+}
+
+/* Those of some policies and behind them those of the domain that the name is, too. */
+static char *print_policies(const char *format, const char *const *names, size_t count, enum record_state policies,
+			    bool has_domain)
+{
+	const struct format *f = formats_find(span_of(format));
+	struct delegated d = {.id = "p7", .left_unix_s = policies == RECORD_LIVE ? 0 : 784111777 - DELEGATED_KEEP_S};
+	struct record_set set;
+	struct buf out;
+	record_set_init(&set);
+	buf_init(&out, 100000000);
+	assert_int_equal(record_set_begin(&set, SPAN_LIT("sts.example"), count), 0);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(record_add_policy(&set, span_of(names[i]), &d, 60, policies), 0);
+	if (has_domain)
+		assert_int_equal(record_add_domain(&set, &row, &settings, RECORD_LIVE), 0);
+	assert_int_equal(f->begin(&out), 0);
+	assert_int_equal(f->add(&out, &set, true), 0);
+	assert_int_equal(f->end(&out), 0);
+	char *text = strdup(buf_text(&out));
+	record_set_deinit(&set);
+	buf_deinit(&out);
+	return text;
+}
+
+static const char *const two[] = {"one", "two"};
+
+static void expect_policies(const char *format, enum record_state state, bool has_domain, const char *wanted)
+{
+	char *text = print_policies(format, two, 2, state, has_domain);
+	assert_string_equal(text, wanted);
+	free(text);
+}
+
+static void test_record_of_policies_and_of_the_domain_itself_are_one_set(void **state)
+{
+	(void)state;
+	delegate_to("one");
+	expect_policies("zone", RECORD_LIVE, true,
+			"_mta-sts.one.sts.example. 60 IN TXT \"v=STSv1; id=p7;\"\n"
+			"_mta-sts.two.sts.example. 60 IN TXT \"v=STSv1; id=p7;\"\n"
+			"_mta-sts.sts.example. 300 IN CNAME _mta-sts.one.sts.example.\n");
+	expect_policies("nsupdate", RECORD_LIVE, false,
+			"update delete _mta-sts.one.sts.example. CNAME\n"
+			"update delete _mta-sts.one.sts.example. TXT\n"
+			"update add _mta-sts.one.sts.example. 60 TXT \"v=STSv1; id=p7;\"\n"
+			"update delete _mta-sts.two.sts.example. CNAME\n"
+			"update delete _mta-sts.two.sts.example. TXT\n"
+			"update add _mta-sts.two.sts.example. 60 TXT \"v=STSv1; id=p7;\"\n"
+			"send\n");
+	expect_policies("octodns", RECORD_LIVE, true,
+			"--- # sts.example.\n"
+			"_mta-sts:\n  - ttl: 300\n    type: CNAME\n    value: \"_mta-sts.one.sts.example.\"\n"
+			"_mta-sts.one:\n  - ttl: 60\n    type: TXT\n    value: 'v=STSv1\\; id=p7\\;'\n"
+			"_mta-sts.two:\n  - ttl: 60\n    type: TXT\n    value: 'v=STSv1\\; id=p7\\;'\n");
+	expect_policies("dnscontrol", RECORD_LIVE, false,
+			"D_EXTEND(\"sts.example\",\n"
+			"  TXT(\"_mta-sts.one\", \"v=STSv1; id=p7;\", TTL(60)),\n"
+			"  TXT(\"_mta-sts.two\", \"v=STSv1; id=p7;\", TTL(60))\n);\n");
+	char *text = print_policies("external-dns", two, 2, RECORD_LIVE, true);
+	assert_null(strstr(strstr(text, "kind:") + 1, "kind:"));
+	free(text);
+}
+
+static void test_record_of_a_policy_that_was_left_stays_and_then_goes(void **state)
+{
+	(void)state;
+	struct delegated d = {.left_unix_s = 1000};
+	assert_int_equal(record_state_of_policy(&d, 1000 + DELEGATED_KEEP_S - 1), RECORD_WITHDRAWING);
+	assert_int_equal(record_state_of_policy(&d, 1000 + DELEGATED_KEEP_S), RECORD_GONE);
+	d.left_unix_s = 0;
+	assert_int_equal(record_state_of_policy(&d, 1000), RECORD_LIVE);
+	expect_policies(
+		"zone", RECORD_WITHDRAWING, false,
+		"_mta-sts.one.sts.example. 60 IN TXT \"v=STSv1; id=p7;\" ; withdrawing until 1994-11-06T08:49:37Z\n"
+		"_mta-sts.two.sts.example. 60 IN TXT \"v=STSv1; id=p7;\" ; withdrawing until 1994-11-06T08:49:37Z\n");
+	expect_policies("zone", RECORD_GONE, true,
+			"; gone since 1994-11-06T08:49:37Z: _mta-sts.one.sts.example. 60 IN TXT \"v=STSv1; id=p7;\"\n"
+			"; gone since 1994-11-06T08:49:37Z: _mta-sts.two.sts.example. 60 IN TXT \"v=STSv1; id=p7;\"\n"
+			"_mta-sts.sts.example. 300 IN TXT \"v=STSv1; id=20260601000000;\"\n");
+	expect_policies("powerdns", RECORD_GONE, false,
+			"{\"name\":\"sts.example.\",\"rrsets\":["
+			"{\"name\":\"_mta-sts.one.sts.example.\",\"type\":\"CNAME\",\"changetype\":\"DELETE\"},"
+			"{\"name\":\"_mta-sts.one.sts.example.\",\"type\":\"TXT\",\"changetype\":\"DELETE\"},"
+			"{\"name\":\"_mta-sts.two.sts.example.\",\"type\":\"CNAME\",\"changetype\":\"DELETE\"},"
+			"{\"name\":\"_mta-sts.two.sts.example.\",\"type\":\"TXT\",\"changetype\":\"DELETE\"}]}\n");
+	expect_policies("octodns", RECORD_GONE, false,
+			"--- # sts.example.\n# _mta-sts.one TXT: gone since 1994-11-06T08:49:37Z\n"
+			"# _mta-sts.two TXT: gone since 1994-11-06T08:49:37Z\n");
+}
+
+static void test_record_octodns_wants_numbers_in_labels_in_their_order(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"0",
+					    "10",
+					    "2",
+					    "a",
+					    "a-",
+					    "a0",
+					    "a01b",
+					    "a10",
+					    "a1c",
+					    "a2",
+					    "ab",
+					    "p9999999999999999999",
+					    "p99999999999999999991"};
+	static const char *const wanted[] = {"0",
+					     "2",
+					     "10",
+					     "a",
+					     "a0",
+					     "a01b",
+					     "a1c",
+					     "a2",
+					     "a10",
+					     "a-",
+					     "ab",
+					     "p9999999999999999999",
+					     "p99999999999999999991"};
+	char *text = print_policies("octodns", names, COUNT(names), RECORD_LIVE, false), *at = text;
+	for (size_t i = 0; i < COUNT(wanted); i++) {
+		char label[64];
+		(void)snprintf(label, sizeof label, "\n_mta-sts.%s:\n", wanted[i]);
+		char *next = strstr(at, label);
+		if (!next)
+			fail_msg("%s is not behind the one before:\n%s", wanted[i], text);
+		at = next;
+	}
+	free(text);
+}
+
+static size_t count_lines(const char *text, const char *line)
+{
+	size_t n = 0, len = strlen(line);
+	for (const char *at = text; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+		n += strncmp(at, line, len) == 0;
+	return n;
+}
+
+static void test_record_of_thousands_of_policies_fit_and_no_update_is_too_large(void **state)
+{
+	(void)state;
+	enum { POLICIES = 2500 };
+	static char texts[POLICIES][8];
+	static const char *names[POLICIES];
+	for (size_t i = 0; i < POLICIES; i++) {
+		(void)snprintf(texts[i], sizeof texts[i], "p%04zu", i);
+		names[i] = texts[i];
+	}
+	for (size_t i = 0; formats_table[i]; i++) {
+		char *text = print_policies(formats_table[i]->name, names, POLICIES, RECORD_LIVE, true);
+		for (size_t n = 0; n < POLICIES; n += 499)
+			assert_non_null(strstr(text, texts[n]));
+		free(text);
+	}
+	char *text = print_policies("nsupdate", names, POLICIES, RECORD_LIVE, false);
+	assert_int_equal(count_lines(text, "send"), POLICIES / 100); /* a message has 64 KiB */
+	assert_int_equal(count_lines(text, "update add"), POLICIES);
+	assert_string_equal(text + strlen(text) - 5, "send\n");
+	free(text);
+	text = print_policies("powerdns", names, POLICIES, RECORD_LIVE, false);
+	assert_int_equal(count_lines(text, "{"), 3); /* a body has 2 MB */
+	free(text);
+}
+
+static void test_record_set_never_grows_behind_its_records(void **state)
+{
+	(void)state;
+	struct record_set set;
+	struct delegated d = {.id = "p7"};
+	int rc = 0;
+	record_set_init(&set);
+	assert_int_equal(record_set_begin(&set, SPAN_LIT("sts.example"), 1), 0);
+	for (int i = 0; rc == 0 && i < 2 * RECORDS_MAX; i++)
+		rc = record_add_policy(&set, SPAN_LIT("one"), &d, 60, RECORD_LIVE);
+	assert_int_equal(rc, ERR_RANGE);
+	assert_int_equal(set.count, RECORDS_MAX + 1);
+	assert_int_equal(record_set_begin(&set, SPAN_LIT("sts.example"), SIZE_MAX), ERR_RANGE);
+	record_set_deinit(&set);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -388,6 +632,13 @@ int main(void)
 		TEST(test_record_octets_that_would_end_a_string_are_escaped),
 		TEST(test_record_that_does_not_fit_is_told_by_every_format),
 		TEST(test_record_formats_are_found_by_name),
+		TEST(test_record_of_a_delegated_domain_points_to_its_policys),
+		TEST(test_record_longest_names_point_to_each_other),
+		TEST(test_record_of_policies_and_of_the_domain_itself_are_one_set),
+		TEST(test_record_of_a_policy_that_was_left_stays_and_then_goes),
+		TEST(test_record_octodns_wants_numbers_in_labels_in_their_order),
+		TEST(test_record_of_thousands_of_policies_fit_and_no_update_is_too_large),
+		TEST(test_record_set_never_grows_behind_its_records),
 	};
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }
