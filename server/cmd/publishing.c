@@ -107,7 +107,8 @@ void publishing_add_domain_text(struct buf *out, const struct context *c, struct
 		return;
 	if (published_get(c->txn, domain, &published) == 0) {
 		clock_render_iso(published.at_unix_s, date);
-		(void)buf_printf(out, "  published    id %s, at %s\n", published.id, date);
+		(void)buf_printf(out, "  published    %s%s, at %s\n", published.id[0] ? "id " : "CNAME", published.id,
+				 date);
 	}
 	if (outbox_get(c->txn, domain, &entry) != 0)
 		return;
@@ -131,7 +132,11 @@ void publishing_add_domain_json(struct json *j, const struct context *c, struct 
 	json_key(j, "published");
 	if (is_out) {
 		json_open(j, '{');
-		json_put_text(j, "id", span_of(published.id));
+		json_key(j, "id");
+		if (published.id[0])
+			json_text(j, span_of(published.id));
+		else
+			json_null(j);
 		json_put_time(j, "at", published.at_unix_s);
 		json_close(j, '}');
 	} else {

@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-enum { CHUNK_BYTES = 1 << 20, OUT_MAX_BYTES = 1 << 26, REASONS_MAX = 20 };
+enum { CHUNK_BYTES = 1 << 20, OUT_MAX_BYTES = 1 << 30, REASONS_MAX = 20 };
 
 struct printing {
 	const struct context *context;
@@ -45,20 +45,42 @@ static void flush_if(struct printing *p, size_t more_than_bytes)
 	}
 }
 
-static void print_domain(struct printing *p, struct span domain, const struct domain_row *row, enum record_state state)
+static bool has_failed(struct printing *p, int rc)
 {
-	if (offer_make(&p->offer, &p->world, domain, row, state) != 0) {
-		cmd_say("out of memory");
-		p->status = EXIT_SYSTEM;
-		return;
-	}
+	if (rc == 0)
+		return false;
+	cmd_say(rc == ERR_IO ? "the store cannot be read" : "out of memory");
+	p->status = EXIT_SYSTEM;
+	return true;
+}
+
+static void print_offer(struct printing *p)
+{
 	if (!p->offer.gate.is_open)
-		withhold(p, domain, p->offer.gate.reason);
+		withhold(p, p->offer.set.domain, p->offer.gate.reason);
 	if (p->offer.set.count == 0)
 		return;
 	(void)p->format->add(&p->out, &p->offer.set, p->printed_count == 0);
 	p->printed_count += p->offer.set.count;
 	flush_if(p, CHUNK_BYTES);
+}
+
+static void print_domain(struct printing *p, struct span domain, const struct domain_row *row, enum record_state state)
+{
+	if (!has_failed(p, offer_make(&p->offer, &p->world, domain, row, state)))
+		print_offer(p);
+}
+
+/* print_policies: of dns.delegate; false when there is nothing to say. */
+static bool print_policies(struct printing *p)
+{
+	bool is_anything = true;
+	if (has_failed(p, offer_make_policies(&p->offer, &p->world, &is_anything)))
+		return true;
+	if (p->offer.policies_held_count)
+		withhold(p, p->offer.set.domain, p->offer.policies_gate.reason);
+	print_offer(p);
+	return is_anything;
 }
 
 static void print_everything(struct printing *p)
@@ -74,7 +96,8 @@ static void print_everything(struct printing *p)
 			rc = domains_decode(value, &row);
 			if (rc)
 				break;
-			print_domain(p, domain, &row, record_state_of(&row, p->world.now_unix_s));
+			if (!offer_is_delegate(&p->world, domain))
+				print_domain(p, domain, &row, record_state_of(&row, p->world.now_unix_s));
 			rc = db_next(cur, &domain, &value);
 		}
 		db_cursor_close(cur);
@@ -88,7 +111,8 @@ static void print_everything(struct printing *p)
 static int on_gone(void *ctx, struct span domain, const struct domain_row *row)
 {
 	struct printing *p = ctx;
-	print_domain(p, domain, row, RECORD_GONE);
+	if (!offer_is_delegate(&p->world, domain))
+		print_domain(p, domain, row, RECORD_GONE);
 	return p->status;
 }
 
@@ -119,6 +143,8 @@ static bool print_found(struct printing *p, struct span domain)
 {
 	struct domain_row row;
 	enum record_state state;
+	if (offer_is_delegate(&p->world, domain))
+		return print_policies(p);
 	bool is_there = offer_find_row(&p->world, domain, &row, &state) == 0;
 	if (is_there)
 		print_domain(p, domain, &row, state);
@@ -150,11 +176,15 @@ static void print_changed(struct printing *p)
 {
 	struct db_cursor *cur;
 	struct span domain, value;
+	const char *delegate = p->world.settings->dns_delegate;
+	if (delegate && is_owed(p, span_of(delegate))) /* first: the others point to these */
+		(void)print_policies(p);
 	int rc = db_cursor_open(p->world.txn, DB_OUTBOX, &cur, NULL);
 	if (rc == 0) {
 		for (rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0 && p->status == EXIT_DONE;
 		     rc = db_next(cur, &domain, &value))
-			(void)print_found(p, domain);
+			if (!offer_is_delegate(&p->world, domain))
+				(void)print_found(p, domain);
 		db_cursor_close(cur);
 	}
 	if (rc && rc != ERR_NOENT) {
@@ -165,7 +195,10 @@ static void print_changed(struct printing *p)
 
 static void print_all(struct printing *p)
 {
-	print_everything(p);
+	if (p->world.settings->dns_delegate) /* first: the others point to these */
+		(void)print_policies(p);
+	if (p->status == EXIT_DONE)
+		print_everything(p);
 	if (p->status == EXIT_DONE)
 		print_gone(p);
 	if (p->status == EXIT_DONE && trouble_each(p->world.txn, on_trouble, p, NULL) != 0)
@@ -235,6 +268,7 @@ const struct cmd cmd_records = {
 	.help = "A domain's _mta-sts record is printed only while the policy with that id is served under a "
 		"certificate that is valid\n"
 		"for its host; otherwise it is withheld, the reason goes to standard error, and the exit status is 1.\n"
+		"With dns.delegate the records of policies come first; that name as DOMAIN prints them alone.\n"
 		"  --format F   zone (default), json, nsupdate, octodns, dnscontrol, external-dns or powerdns\n"
 		"  --all        prints withheld records as well\n"
 		"  --changed    only of domains whose changes dns.publish.command has not published yet",

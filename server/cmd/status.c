@@ -13,6 +13,7 @@
 #include "cmd.h"
 #include "context.h"
 #include "publishing.h"
+#include "seen.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,6 +44,12 @@ static void flush_if(struct report *r, size_t more_than_bytes)
 		r->status = cmd_print(r->out.p, r->out.len);
 		buf_reset(&r->out);
 	}
+}
+
+static void fail(struct report *r)
+{
+	cmd_say("the store cannot be read");
+	r->status = EXIT_SYSTEM;
 }
 
 static const char *state_name(const struct domain_row *row)
@@ -76,7 +83,8 @@ static void add_advice_json(struct json *j, const struct domain_row *row, int64_
 	json_close(j, ']');
 }
 
-static void add_json(struct report *r, struct span domain, const struct domain_row *row, const struct gate *gate)
+static void add_json(struct report *r, struct span domain, const struct domain_row *row, const struct seen *seen,
+		     const struct gate *gate)
 {
 	struct json *j = &r->json;
 	json_open(j, '{');
@@ -84,7 +92,12 @@ static void add_json(struct report *r, struct span domain, const struct domain_r
 	json_put_text(j, "state", span_of(state_name(row)));
 	json_put_text(j, "mode", span_of(policy_mode_name(row->mode)));
 	json_put_number(j, "max_age", row->max_age_s);
-	json_put_text(j, "id", span_of(row->id));
+	json_put_text(j, "id", span_of(seen->id));
+	json_key(j, "delegated_to");
+	if (seen->is_delegated)
+		json_text(j, buf_span(&seen->record));
+	else
+		json_null(j);
 	json_put_time(j, "changed", row->changed_unix_s);
 	json_put_time(j, "mode_since", row->mode_since_unix_s);
 	json_put_time(j, "first_published", row->first_unix_s);
@@ -111,12 +124,15 @@ static void add_json(struct report *r, struct span domain, const struct domain_r
 	(void)buf_add_char(&r->out, '\n');
 }
 
-static void add_line(struct report *r, struct span domain, const struct domain_row *row, const struct gate *gate)
+static void add_line(struct report *r, struct span domain, const struct domain_row *row, const struct seen *seen,
+		     const struct gate *gate)
 {
 	char date[CLOCK_ISO_BYTES];
 	struct advice advice[ADVICE_MAX];
 	size_t count = advice_find(row, r->now_unix_s, advice);
-	(void)buf_printf(&r->out, "%-40.*s %-8s id %s", SPAN_ARG(domain), policy_mode_name(row->mode), row->id);
+	(void)buf_printf(&r->out, "%-40.*s %-8s id %s", SPAN_ARG(domain), policy_mode_name(row->mode), seen->id);
+	if (seen->is_delegated)
+		(void)buf_printf(&r->out, "  by %.*s", SPAN_ARG(buf_span(&seen->record)));
 	for (size_t i = 0; i < count; i++)
 		(void)buf_printf(&r->out, "  %s", advice[i].code);
 	if (row->state == DOMAIN_WITHDRAWN) {
@@ -128,7 +144,8 @@ static void add_line(struct report *r, struct span domain, const struct domain_r
 	(void)buf_add_char(&r->out, '\n');
 }
 
-static void add_detail(struct report *r, struct span domain, const struct domain_row *row, const struct gate *gate)
+static void add_detail(struct report *r, struct span domain, const struct domain_row *row, const struct seen *seen,
+		       const struct gate *gate)
 {
 	struct buf *out = &r->out;
 	char date[CLOCK_ISO_BYTES];
@@ -137,8 +154,10 @@ static void add_detail(struct report *r, struct span domain, const struct domain
 	clock_render_iso(row->mode_since_unix_s, date);
 	(void)buf_printf(out, "  mode         %s, since %s\n", policy_mode_name(row->mode), date);
 	(void)buf_printf(out, "  max_age      %" PRIu32 "\n", row->max_age_s);
-	clock_render_iso(row->changed_unix_s, date);
-	(void)buf_printf(out, "  id           %s, since %s\n", row->id, date);
+	clock_render_iso(seen->since_unix_s, date);
+	(void)buf_printf(out, "  id           %s, since %s\n", seen->id, date);
+	if (seen->is_delegated)
+		(void)buf_printf(out, "  delegated    to %.*s\n", SPAN_ARG(buf_span(&seen->record)));
 	if (row->cached_until_unix_s > r->now_unix_s) {
 		clock_render_iso(row->cached_until_unix_s, date);
 		(void)buf_printf(out, "  older policy may be cached until %s\n", date);
@@ -157,7 +176,7 @@ static void add_detail(struct report *r, struct span domain, const struct domain
 	size_t count = advice_find(row, r->now_unix_s, advice);
 	for (size_t i = 0; i < count; i++)
 		(void)buf_printf(out, "  advice       %s: %s\n", advice[i].code, advice[i].text);
-	(void)buf_printf(out, "  TXT record   %s%s\n",
+	(void)buf_printf(out, "  %s %s%s\n", seen->is_delegated ? "CNAME record" : "TXT record  ",
 			 gate->is_open ? "may be published" : "withheld: ", gate->is_open ? "" : gate->reason);
 	publishing_add_domain_text(out, r->context, domain, r->now_unix_s);
 }
@@ -165,18 +184,26 @@ static void add_detail(struct report *r, struct span domain, const struct domain
 static void add_domain(struct report *r, struct span domain, const struct domain_row *row, bool is_asked_for)
 {
 	struct gate gate;
-	gate_look(r->context->txn, &r->context->server, domain, r->now_unix_s, &gate);
+	struct seen seen;
+	if (seen_look(r->context, row, &seen) != 0) {
+		seen_deinit(&seen);
+		fail(r);
+		return;
+	}
+	gate_look(r->context->txn, &r->context->server, r->context->settings.dns_delegate, domain, r->now_unix_s,
+		  &gate);
 	bool is_soon = gate.is_open && gate_not_after(&gate) - r->now_unix_s < SOON_S;
 	r->domain_count++;
 	r->withheld_count += !gate.is_open;
 	r->soon_count += is_soon;
 	r->withdrawn_count += row->state == DOMAIN_WITHDRAWN;
 	if (r->options->is_json)
-		add_json(r, domain, row, &gate);
+		add_json(r, domain, row, &seen, &gate);
 	else if (is_asked_for)
-		add_detail(r, domain, row, &gate);
+		add_detail(r, domain, row, &seen, &gate);
 	else if (r->listed_count++ < LISTED_MAX)
-		add_line(r, domain, row, &gate);
+		add_line(r, domain, row, &seen, &gate);
+	seen_deinit(&seen);
 	flush_if(r, CHUNK_BYTES);
 }
 
@@ -194,10 +221,8 @@ static void add_all(struct report *r)
 		}
 		db_cursor_close(cur);
 	}
-	if (rc && rc != ERR_NOENT) {
-		cmd_say("the store cannot be read");
-		r->status = EXIT_SYSTEM;
-	}
+	if (rc && rc != ERR_NOENT)
+		fail(r);
 }
 
 static int on_trouble(void *ctx, const struct trouble *t)
@@ -248,6 +273,8 @@ static void add_server_text(struct report *r)
 static void report_text(struct report *r)
 {
 	add_server_text(r);
+	if (seen_add_policies(r->context, LISTED_MAX, &r->out) != 0)
+		fail(r);
 	add_all(r);
 	if (r->listed_count > LISTED_MAX)
 		(void)buf_printf(&r->out, "… and %zu more; `status DOMAIN` tells of one, `status --json` of all\n",
@@ -283,6 +310,11 @@ static void report_json(struct report *r)
 	json_key(j, "publishing");
 	if (publishing_add_json(j, c) != 0)
 		r->status = EXIT_SYSTEM;
+	json_key(j, "policies");
+	json_open(j, '[');
+	if (seen_put_policies(c, j) != 0)
+		fail(r);
+	json_close(j, ']');
 	json_key(j, "domains");
 	json_open(j, '[');
 	add_all(r);

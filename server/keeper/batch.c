@@ -2,8 +2,10 @@
 
 #include "../../base/db.h"
 #include "../../base/err.h"
+#include "../../config/delegated.h"
 #include "../../config/formats.h"
 #include "../../config/gone.h"
+#include "../../config/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +113,38 @@ static int add_rest(struct batch *b, const struct offer_world *w, struct span do
 	return rc == ERR_NOENT ? add_item(b, domain, entry, (struct batch_item){.is_whole = false}) : rc;
 }
 
+static struct batch_item whole_item(const struct offer *o)
+{
+	struct batch_item item = {.is_whole = true, .is_gone = o->state == RECORD_GONE};
+	memcpy(item.id, o->id, sizeof item.id);
+	return item;
+}
+
+/* A record that points to that of a policy waits until that one is out. Not in one run with it: a hook may go on where
+ * it failed. */
+static bool waits_for_policies(const struct offer_world *w, const struct domain_row *row)
+{
+	struct outbox_entry policies;
+	return delegated_speaks(row, w->settings) &&
+	       outbox_get(w->txn, span_of(w->settings->dns_delegate), &policies) == 0 && !policies.is_begun;
+}
+
+/* The records of policies, and those of the domain that they are below. */
+static int add_policies(struct batch *b, const struct offer_world *w, struct span domain,
+			const struct outbox_entry *entry)
+{
+	bool is_anything;
+	int rc = offer_make_policies(&b->offer, w, &is_anything);
+	if (rc)
+		return rc;
+	if (b->offer.policies_held_count)
+		return BATCH_EARLY;
+	bool is_whole = b->offer.gate.is_open;
+	if (!is_whole && entry->is_begun)
+		return BATCH_WITHHELD;
+	return add_item(b, domain, entry, is_whole ? whole_item(&b->offer) : (struct batch_item){.is_whole = false});
+}
+
 static int add_offer(struct batch *b, const struct offer_world *w, struct span domain, const struct outbox_entry *entry,
 		     const struct domain_row *row, enum record_state state)
 {
@@ -119,26 +153,29 @@ static int add_offer(struct batch *b, const struct offer_world *w, struct span d
 		return rc;
 	if (!b->offer.gate.is_open)
 		return add_rest(b, w, domain, entry);
-	struct batch_item item = {.is_whole = true, .is_gone = state == RECORD_GONE};
-	memcpy(item.id, row->id, sizeof item.id);
-	return add_item(b, domain, entry, item);
+	if (state != RECORD_GONE && waits_for_policies(w, row))
+		return BATCH_WITHHELD;
+	return add_item(b, domain, entry, whole_item(&b->offer));
+}
+
+static int add_domain(struct batch *b, const struct offer_world *w, struct span domain,
+		      const struct outbox_entry *entry)
+{
+	struct domain_row row;
+	enum record_state state;
+	int rc = offer_find_row(w, domain, &row, &state);
+	if (rc != ERR_NOENT)
+		return rc ? rc : add_offer(b, w, domain, entry, &row, state);
+	b->offer.set.count = 0; /* forgotten */
+	return add_item(b, domain, entry, (struct batch_item){.is_whole = true, .is_gone = true});
 }
 
 int batch_add(struct batch *b, const struct offer_world *w, struct span domain, const struct outbox_entry *entry)
 {
-	struct domain_row row;
-	enum record_state state;
 	if (b->count >= b->limit || b->input.len >= INPUT_ENOUGH_BYTES)
 		return BATCH_FULL;
-	int rc = offer_find_row(w, domain, &row, &state);
-	if (rc == 0)
-		return add_offer(b, w, domain, entry, &row, state);
-	if (rc != ERR_NOENT)
-		return rc;
-	b->offer.set.count = 0; /* it was forgotten */
-	return add_item(b, domain, entry, (struct batch_item){.is_whole = true, .is_gone = true});
+	return offer_is_delegate(w, domain) ? add_policies(b, w, domain, entry) : add_domain(b, w, domain, entry);
 }
-
 int batch_end(struct batch *b)
 {
 	if (b->record_count)

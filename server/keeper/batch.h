@@ -51,7 +51,8 @@ void batch_deinit(struct batch *b);
 /* batch_begin: an empty one, for so many domains. */
 void batch_begin(struct batch *b, const struct format *format, size_t limit);
 
-/* batch_add: a domain of the outbox. domain and entry as a cursor has them. enum batch_result, or ERR_NOMEM, ERR_IO. */
+/* batch_add: a domain of the outbox; that of dns.delegate first. domain and entry as a cursor has them. enum
+ * batch_result, or ERR_NOMEM, ERR_IO. */
 int batch_add(struct batch *b, const struct offer_world *w, struct span domain, const struct outbox_entry *entry);
 
 /* batch_end: no more will be added. 0 or ERR_NOMEM. */

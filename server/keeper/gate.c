@@ -2,6 +2,7 @@
 
 #include "../../base/clock.h"
 #include "../../base/name.h"
+#include "../../config/delegated.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,8 +35,24 @@ static void shut_for_dates(struct gate *g, struct span domain, int64_t now_unix_
 	     is_early ? "is valid only from" : "expired on", date);
 }
 
-void gate_look(struct db_txn *txn, const struct gate_server *server, struct span domain, int64_t now_unix_s,
-	       struct gate *out)
+/* Shut, if it is, for nothing but this. */
+static void look_at_server(const struct gate_server *server, struct gate *out)
+{
+	if (!server->is_running)
+		shut(out, "no server is running on %.300s", server->state_dir);
+	else if (!server->is_serving)
+		shut(out, "not every worker is serving yet");
+	out->is_early = !out->is_open && server->is_running;
+}
+
+void gate_look_at_policies(const struct gate_server *server, struct gate *out)
+{
+	*out = (struct gate){.is_open = true};
+	look_at_server(server, out);
+}
+
+void gate_look(struct db_txn *txn, const struct gate_server *server, const char *delegate, struct span domain,
+	       int64_t now_unix_s, struct gate *out)
 {
 	static const char prefix[] = "mta-sts."; /* RFC 8461 3.3 */
 	char host[NAME_MAX_BYTES + sizeof prefix];
@@ -48,9 +65,8 @@ void gate_look(struct db_txn *txn, const struct gate_server *server, struct span
 		shut(out, "there is no certificate for mta-sts.%.*s", SPAN_ARG(domain));
 	else if (!out->choice.is_valid)
 		shut_for_dates(out, domain, now_unix_s);
-	else if (!server->is_running)
-		shut(out, "no server is running on %.300s", server->state_dir);
-	else if (!server->is_serving)
-		shut(out, "not every worker is serving yet");
-	out->is_early = !out->is_open && out->has_pair && out->choice.is_valid && server->is_running;
+	else if (delegated_is_below(domain, delegate)) /* two texts at one name would count as none */
+		shut(out, "_mta-sts.%.*s may be the record of a policy (dns.delegate)", SPAN_ARG(domain));
+	else
+		look_at_server(server, out);
 }

@@ -28,9 +28,13 @@ struct gate {
 	struct pair_choice choice; /* valid while the snapshot is */
 };
 
-/* gate_look: for a domain that has a row in the snapshot. */
-void gate_look(struct db_txn *txn, const struct gate_server *server, struct span domain, int64_t now_unix_s,
-	       struct gate *out);
+/* gate_look: for a domain that has a row in the snapshot. delegate: dns.delegate, or NULL. */
+void gate_look(struct db_txn *txn, const struct gate_server *server, const char *delegate, struct span domain,
+	       int64_t now_unix_s, struct gate *out);
+
+/* gate_look_at_policies: for the records of named policies (dns.delegate), all alike: it is open while they are served
+ * at all, for each domain's record that points to one of them has its own gate. */
+void gate_look_at_policies(const struct gate_server *server, struct gate *out);
 
 /* gate_not_after: until when the host has a valid certificate; 0: it has none. */
 int64_t gate_not_after(const struct gate *g);

@@ -1,6 +1,7 @@
 #include "offer.h"
 
 #include "../../base/err.h"
+#include "../../config/delegated.h"
 #include "../../config/gone.h"
 #include "../../config/settings.h"
 
@@ -27,18 +28,82 @@ int offer_find_row(const struct offer_world *w, struct span domain, struct domai
 	return gone_get(w->txn, domain, out);
 }
 
-int offer_make(struct offer *o, const struct offer_world *w, struct span domain, const struct domain_row *row,
-	       enum record_state state)
+/* Behind what the set holds. */
+static int add_domain(struct offer *o, const struct offer_world *w, struct span domain, const struct domain_row *row,
+		      enum record_state state)
 {
 	o->state = state;
+	memset(o->id, 0, sizeof o->id);
+	if (!delegated_speaks(row, w->settings))
+		memcpy(o->id, row->id, sizeof o->id);
 	if (state == RECORD_GONE) { /* a deletion needs no policy */
 		o->gate.is_open = true;
 		o->gate.has_pair = o->gate.is_early = false;
 	} else {
-		gate_look(w->txn, w->server, domain, w->now_unix_s, &o->gate);
+		gate_look(w->txn, w->server, w->settings->dns_delegate, domain, w->now_unix_s, &o->gate);
 	}
-	int rc = record_make(&o->set, domain, row, w->settings, o->gate.is_open ? state : RECORD_WITHHELD);
+	int rc = record_add_domain(&o->set, row, w->settings, o->gate.is_open ? state : RECORD_WITHHELD);
 	if (rc == 0 && !o->gate.is_open && !w->wants_withheld)
 		o->set.count--; /* it comes last; host and report records can stand without it */
 	return rc;
+}
+
+int offer_make(struct offer *o, const struct offer_world *w, struct span domain, const struct domain_row *row,
+	       enum record_state state)
+{
+	int rc = record_set_begin(&o->set, domain, 0);
+	return rc ? rc : add_domain(o, w, domain, row, state);
+}
+
+/* --- the records of policies ------------------------------------------------------------------------------------- */
+
+bool offer_is_delegate(const struct offer_world *w, struct span domain)
+{
+	const char *delegate = w->settings->dns_delegate;
+	return delegate && span_is(domain, span_of(delegate));
+}
+
+struct adding {
+	struct offer *offer;
+	const struct offer_world *world;
+	size_t count; /* of what there is to say, said or not */
+};
+
+static int on_policy(void *ctx, struct span policy, const struct delegated *d)
+{
+	struct adding *a = ctx;
+	const struct offer_world *w = a->world;
+	bool is_there = w->is_keepers && !d->is_gone;
+	enum record_state state = record_state_of_policy(d, is_there ? 0 : w->now_unix_s);
+	if (delegated_is_over(d, w->now_unix_s))
+		return 0;
+	a->count++;
+	bool is_held = state != RECORD_GONE && !a->offer->policies_gate.is_open;
+	a->offer->policies_held_count += is_held;
+	if (is_held && !w->wants_withheld)
+		return 0;
+	return record_add_policy(&a->offer->set, policy, d, w->settings->dns_ttl_s, is_held ? RECORD_WITHHELD : state);
+}
+
+int offer_make_policies(struct offer *o, const struct offer_world *w, bool *out_is_anything)
+{
+	struct span delegate = span_of(w->settings->dns_delegate);
+	struct domain_row row;
+	enum record_state state;
+	struct adding a = {.offer = o, .world = w};
+	o->policies_held_count = 0;
+	o->state = RECORD_GONE;
+	memset(o->id, 0, sizeof o->id);
+	o->gate = (struct gate){.is_open = true};
+	gate_look_at_policies(w->server, &o->policies_gate);
+	int rc = record_set_begin(&o->set, delegate, db_count(w->txn, DB_DELEGATED));
+	if (rc == 0)
+		rc = delegated_each(w->txn, on_policy, &a, NULL);
+	if (rc)
+		return rc;
+	rc = offer_find_row(w, delegate, &row, &state);
+	*out_is_anything = a.count || rc == 0;
+	if (rc == ERR_NOENT)
+		return 0;
+	return rc ? rc : add_domain(o, w, delegate, &row, state);
 }

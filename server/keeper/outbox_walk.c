@@ -3,6 +3,7 @@
 #include "../../base/db.h"
 #include "../../base/err.h"
 #include "../../config/outbox.h"
+#include "../../config/settings.h"
 
 #include <string.h>
 
@@ -69,6 +70,8 @@ static int take(struct outbox_walk *w, const struct offer_world *world, struct b
 	if (domain.len > sizeof w->at.name || outbox_decode(value, &entry) != 0 ||
 	    !is_due(w, &entry, world->now_unix_s))
 		return 0;
+	if (offer_is_delegate(world, domain))
+		return 0; /* see take_policies */
 	uint32_t level = batch_level(w->max_count, entry.failure_count);
 	w->seen_levels |= bit(level);
 	if (level != w->level)
@@ -112,6 +115,22 @@ static int look_at_some(struct outbox_walk *w, const struct offer_world *world, 
 	return rc;
 }
 
+/* The records of policies: in front of all others, which may point to them, and alone. */
+static int take_policies(struct outbox_walk *w, const struct offer_world *world, const struct format *format,
+			 struct batch *b)
+{
+	struct outbox_entry entry;
+	const char *delegate = world->settings->dns_delegate;
+	if (!delegate || outbox_get(world->txn, span_of(delegate), &entry) != 0 ||
+	    !is_due(w, &entry, world->now_unix_s))
+		return WALK_MORE;
+	batch_begin(b, format, 1);
+	int rc = batch_add(b, world, span_of(delegate), &entry);
+	if (rc == BATCH_ADDED)
+		return WALK_BATCH;
+	return rc == ERR_NOMEM ? rc : WALK_MORE; /* withheld; or a damaged store: all others are published */
+}
+
 /* The round is over and nothing was found. */
 static int end_round(struct outbox_walk *w)
 {
@@ -135,6 +154,9 @@ int walk_look(struct outbox_walk *w, const struct offer_world *world, const stru
 	if (!w->is_in_round) {
 		if (b->count) /* the last one was handed out: now it is another level's turn */
 			(void)choose_level(w);
+		int first = take_policies(w, world, format, b);
+		if (first != WALK_MORE)
+			return first;
 		begin_round(w, format, b);
 	}
 	int rc = look_at_some(w, world, b, entries_max, &is_over);

@@ -172,6 +172,41 @@ static const struct fault fault_apply_changed = {
 	.close = stores_close,
 };
 
+/* --- delegated domains: a policy changes, one domain moves to another, one goes, one comes, one has its own keys ---
+ */
+
+#define DELEGATED HEAD "dns: {delegate: sts.example, publish: {command: [/bin/true]}}\npolicies:\n"
+
+static const char old_delegated[] = DELEGATED
+	"  one: {mode: enforce, max_age: 604800, mx: mx.example}\n  two: {mx: mx.example}\n"
+	"domains: {a.example: one, b.example: one, c.example: two, d.example: two, sts.example: one}\n";
+static const char new_delegated[] = DELEGATED
+	"  one: {mode: testing, max_age: 604800, mx: mx.example}\n  two: {mx: mx.example}\n"
+	"domains: {a.example: one, b.example: two, c.example: {policy: two, mode: none}, e.example: proton,\n"
+	"  sts.example: one}\n";
+
+static void prepare_delegated(void)
+{
+	struct err err = {0};
+	open_stores();
+	put("main.yaml", old_delegated);
+	fault_must(apply_at(NOW_UNIX_S, &err), &err);
+	put("main.yaml", new_delegated);
+	stores_close();
+}
+
+static const struct fault fault_apply_delegated = {
+	.name = "apply_delegated",
+	.run_max = 200,
+	.has_entries = true,
+	.prepare = prepare_delegated,
+	.open = open_stores,
+	.act = apply,
+	.served = stores_served,
+	.all = stores_dump,
+	.close = stores_close,
+};
+
 /* --- commands: all that they print is right, or they say that they could not --- */
 
 static int output_fd = -1;
@@ -246,7 +281,8 @@ static int run_command(const char *const *words, struct err *err)
 	return is_good ? 0 : err_set(err, ERR_IO, "exit status %d", last_status);
 }
 
-#define COMMAND(id, ...) \
+#define COMMAND(id, ...) COMMAND_ON(prepare, id, __VA_ARGS__)
+#define COMMAND_ON(prepares, id, ...) \
 	static int id(struct err *err) \
 	{ \
 		static const char *const words[] = {__VA_ARGS__, NULL}; \
@@ -256,7 +292,7 @@ static int run_command(const char *const *words, struct err *err)
 		.name = #id, \
 		.run_max = 40, \
 		.may_tell = true, \
-		.prepare = prepare, \
+		.prepare = prepares, \
 		.open = open_output, \
 		.act = id, \
 		.served = read_output, \
@@ -272,12 +308,17 @@ COMMAND(records_powerdns, "records", "--all", "--format", "powerdns");
 COMMAND(policy, "policy", "a.example");
 COMMAND(status, "status");
 COMMAND(status_json, "status", "--json");
+COMMAND_ON(prepare_delegated, records_delegated, "records", "--all");
+COMMAND_ON(prepare_delegated, records_octodns, "records", "--all", "--format", "octodns"); /* allocates for itself */
+COMMAND_ON(prepare_delegated, status_delegated, "status");
+COMMAND_ON(prepare_delegated, status_delegated_json, "status", "--json");
 
 int main(int argc, char **argv)
 {
 	static const struct fault *const faults[] = {
 		&fault_apply,
 		&fault_apply_changed,
+		&fault_apply_delegated,
 		&fault_check,
 		&fault_check_json,
 		&fault_records,
@@ -287,6 +328,10 @@ int main(int argc, char **argv)
 		&fault_policy,
 		&fault_status,
 		&fault_status_json,
+		&fault_records_delegated,
+		&fault_records_octodns,
+		&fault_status_delegated,
+		&fault_status_delegated_json,
 	};
 	return fault_main(faults, sizeof faults / sizeof *faults, argc, argv);
 }

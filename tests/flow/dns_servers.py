@@ -97,11 +97,15 @@ def zone_skeleton(zone):
 
 
 class Bind(_Daemon):
-    """named with these zones, which the holder of a TSIG key may update, and locked ones, which nobody may. A copy of the program: what AppArmor allows
-    Debian's own one lies elsewhere than our folder."""
+    """named with these zones, which the holder of a TSIG key may update, and locked ones, which nobody may. A copy of the
+    program: what AppArmor allows Debian's own one lies elsewhere than our folder.
 
-    def __init__(self, folder, *zones, locked=(), zone_tail=""):
+    is_resolver: it follows CNAMEs from zone to zone, as a sender's resolver does."""
+
+    def __init__(self, folder, *zones, locked=(), zone_tail="", is_resolver=False):
         folder.mkdir()
+        recursion = "yes" if is_resolver else "no"
+        self.dig_flag = "+recurse" if is_resolver else "+norecurse"
         self.port, control_port = free_dns_port(), free_dns_port()
         secret = base64.b64encode(os.urandom(32)).decode()
         key = f'key "{KEY_NAME}" {{ algorithm hmac-sha256; secret "{secret}"; }};\n'
@@ -114,7 +118,7 @@ class Bind(_Daemon):
         conf = (
             key
             + f'options {{ directory "{folder}"; pid-file "named.pid"; session-keyfile "session.key";\n'
-            + f"listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;\n"
+            + f"listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion {recursion};\n"
             + "notify no; dnssec-validation no; empty-zones-enable no; };\n"
             + f'controls {{ inet 127.0.0.1 port {control_port} allow {{ 127.0.0.1; }} keys {{ "{KEY_NAME}"; }}; }};\n'
         )
@@ -133,7 +137,7 @@ class Bind(_Daemon):
         return rig.run("nsupdate", "-t", "10", "-k", self.key_file, script)
 
     def dig(self, name, kind):
-        finished = rig.run("dig", "+short", "+norecurse", "@127.0.0.1", "-p", self.port, name, kind)
+        finished = rig.run("dig", "+short", self.dig_flag, "@127.0.0.1", "-p", self.port, name, kind)
         assert finished.status == 0, finished.err
         return finished.out.decode().splitlines()
 

@@ -14,6 +14,7 @@
 #include "../../certs/selfca.h"
 #include "../../certs/sweep.h"
 #include "../../config/apply.h"
+#include "../../config/delegated.h"
 #include "../../config/domains.h"
 #include "../../config/formats.h"
 #include "../../config/gone.h"
@@ -41,17 +42,21 @@ static struct store_dir dir;
 
 /* --- a store like any other --- */
 
-#define DEFAULTS \
-	"certs: {paths: [pem]}\ndns: {publish: {command: [/bin/true]}}\ndefaults: {mode: testing, max_age: 86400}\n"
+#define PUBLISH "publish: {command: [/bin/true]}"
+#define DEFAULTS "certs: {paths: [pem]}\ndefaults: {mode: testing, max_age: 86400}\n"
 #define POLICIES "policies:\n  standard: {mode: enforce, max_age: 604800, mx: [mx1.p.example, \"*.p.example\"]}\n"
 #define GONE "  gone.example: standard\n"
 
-static const char main_text[] = DEFAULTS POLICIES
-	"domains:\n"
-	"  example.com: standard\n"
-	"  example.org: {mx: [mx.example.org], id: 20260101, ttl: 60, tls_rpt: \"mailto:a@example.org\", cert: pem}\n"
-	"  wrong.example: {mode: strict}\n"
-	"include: [more.yaml]\n";
+#define DOMAINS \
+	"domains:\n" \
+	"  example.com: standard\n" \
+	"  example.org: {mx: [mx.example.org], id: 20260101, ttl: 60, tls_rpt: \"mailto:a@example.org\", cert: pem}\n" \
+	"  wrong.example: {mode: strict}\n" \
+	"include: [more.yaml]\n"
+
+/* First all have records of their own; then those that can be are delegated. */
+static const char main_before[] = "dns: {" PUBLISH "}\n" DEFAULTS POLICIES DOMAINS;
+static const char main_after[] = "dns: {delegate: sts.example, " PUBLISH "}\n" DEFAULTS POLICIES DOMAINS;
 static const char more_before[] = "domains:\n" GONE
 				  "  example.net: standard\n  never.example: {mode: none, mx: [mx.never.example]}\n";
 static const char more_after[] = "domains:\n  example.net: standard\n  lost.example: nowhere\n";
@@ -142,9 +147,10 @@ static void make_store(void)
 	clock_set_fake(0, NOW_UNIX_S);
 	insist(mbed_start(NULL) == 0);
 	store_dir_open(&dir);
-	write_file("main.yaml", span_of(main_text));
+	write_file("main.yaml", span_of(main_before));
 	write_file("more.yaml", span_of(more_before));
 	apply();
+	write_file("main.yaml", span_of(main_after));
 	write_file("more.yaml", span_of(more_after));
 	apply();
 	import();
@@ -319,6 +325,7 @@ static void read_domains(struct db_txn *txn)
 		if (domains_decode(value, &row) != 0 || domains_body(txn, &row, &body) != 0)
 			continue;
 		look_at(row.tls_rpt);
+		look_at(row.policy);
 		look_at(span_of(row.id));
 		while (policy_next_mx(body, &pos, &mx) == 0)
 			look_at(mx);
@@ -351,9 +358,18 @@ static int on_spec(void *ctx, struct span domain, struct err *err)
 	return 0;
 }
 
+static int on_policy(void *ctx, struct span policy, const struct delegated *d)
+{
+	(void)ctx;
+	look_at(policy);
+	look_at(span_of(d->id));
+	return 0;
+}
+
 static void read_files(struct db_txn *txn)
 {
 	(void)gone_each(txn, on_gone, NULL, NULL);
+	(void)delegated_each(txn, on_policy, NULL, NULL);
 	struct known known;
 	struct merge m = {.txn = txn, .known = &known};
 	struct spec none = {0};
@@ -373,7 +389,7 @@ static void go_through_outbox(struct db_txn *txn)
 	struct span domain, value;
 	struct batch b;
 	struct runs runs;
-	insist(settings_init(&settings) == 0);
+	insist(settings_init(&settings) == 0 && text_set(&settings.dns_delegate, SPAN_LIT("sts.example")) == 0);
 	batch_init(&b);
 	batch_begin(&b, formats_table[0], 10);
 	insist(db_cursor_open(txn, DB_OUTBOX, &cur, NULL) == 0);
@@ -405,6 +421,7 @@ static void write_rows(struct db_txn *txn)
 	struct rows rows;
 	rows_begin(&rows, txn, ID_TIMESTAMP, NOW_UNIX_S);
 	rows.is_publishing = true;
+	rows.delegate = "sts.example";
 	problem_add(&none, &error, span_of("example.org"));
 	(void)trouble_put_domain(txn, SPAN_LIT("example.org"), &none, &fresh, &is_changed, NULL);
 	(void)trouble_put_file(txn, 1, &none, &fresh, &is_changed, NULL);
@@ -417,6 +434,7 @@ static void write_rows(struct db_txn *txn)
 	(void)rows_forget(&rows, SPAN_LIT("never.example"), NULL);
 	(void)rows_expire(&rows, &count, NULL);
 	(void)rows_end(&rows, NULL);
+	rows_deinit(&rows);
 }
 
 static void sweep(struct db_txn *txn, struct db_txn *keyring)

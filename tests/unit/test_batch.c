@@ -2,6 +2,7 @@
  * those whose gate is open: no certificate is asked for them. */
 #include "../../certs/chain.h"
 #include "../../certs/pairs.h"
+#include "../../config/delegated.h"
 #include "../../config/formats.h"
 #include "../../config/gone.h"
 #include "../../config/settings_table.h"
@@ -197,24 +198,24 @@ static void test_batch_is_early_while_a_worker_does_not_serve(void **state)
 	struct domain_row row = {.mode = POLICY_ENFORCE, .id = "7"};
 	assert_int_equal(domains_put_into(txn, DB_DOMAINS, SPAN_LIT("a.example"), &row, NULL), 0);
 	put_pair("mta-sts.a.example");
-	gate_look(txn, &serving, SPAN_LIT("a.example"), now_unix_s, &gate);
+	gate_look(txn, &serving, NULL, SPAN_LIT("a.example"), now_unix_s, &gate);
 	assert_true(gate.is_open);
 	begin("nsupdate", 10);
 	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_ADDED);
 	world.server = &starting;
 	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_EARLY);
 	assert_int_equal(add("z.example", 0), BATCH_ADDED);
-	gate_look(txn, &starting, SPAN_LIT("a.example"), now_unix_s, &gate);
+	gate_look(txn, &starting, NULL, SPAN_LIT("a.example"), now_unix_s, &gate);
 	assert_false(gate.is_open);
 	assert_true(gate.is_early);
 	assert_string_equal(gate.reason, "not every worker is serving yet");
-	gate_look(txn, &serving, SPAN_LIT("a.example"), now_unix_s + 100 * 365 * 86400LL, &gate);
+	gate_look(txn, &serving, NULL, SPAN_LIT("a.example"), now_unix_s + 100 * 365 * 86400LL, &gate);
 	assert_false(gate.is_open);
 	assert_false(gate.is_early);
 	assert_memory_equal(gate.reason, "the certificate for mta-sts.a.example expired", 45);
-	gate_look(txn, &serving, SPAN_LIT("a.example"), now_unix_s - 100 * 365 * 86400LL, &gate);
+	gate_look(txn, &serving, NULL, SPAN_LIT("a.example"), now_unix_s - 100 * 365 * 86400LL, &gate);
 	assert_false(gate.is_open);
-	gate_look(txn, &serving, SPAN_LIT("b.example"), now_unix_s, &gate);
+	gate_look(txn, &serving, NULL, SPAN_LIT("b.example"), now_unix_s, &gate);
 	assert_false(gate.is_open);
 	assert_string_equal(gate.reason, "there is no certificate for mta-sts.b.example");
 }
@@ -309,6 +310,66 @@ static void test_batch_deletes_nothing_of_a_row_that_is_still_served(void **stat
 	}
 }
 
+/* --- the records of policies ------------------------------------------------------------------------------------ */
+
+static struct outbox_entry owe_policies(void)
+{
+	struct outbox_entry e;
+	struct delegated d = {.id = "p7", .domain_count = 1};
+	assert_int_equal(text_set(&settings.dns_delegate, SPAN_LIT("sts.example")), 0);
+	assert_int_equal(delegated_put(txn, SPAN_LIT("one"), &d, NULL), 0);
+	assert_int_equal(delegated_put(txn, SPAN_LIT("two"), &d, NULL), 0);
+	assert_int_equal(outbox_put(txn, SPAN_LIT("sts.example"), now_unix_s, NULL), 0);
+	assert_int_equal(outbox_get(txn, SPAN_LIT("sts.example"), &e), 0);
+	return e;
+}
+
+static void test_batch_has_all_records_of_policies_and_they_are_settled_together(void **state)
+{
+	(void)state;
+	struct outbox_entry e = owe_policies();
+	begin("nsupdate", 500);
+	assert_int_equal(batch_add(&b, &world, SPAN_LIT("sts.example"), &e), BATCH_ADDED);
+	assert_int_equal(b.record_count, 2);
+	assert_int_equal(batch_end(&b), 0);
+	assert_non_null(strstr(buf_text(&b.input), "update add _mta-sts.one.sts.example. 300 TXT"));
+	assert_non_null(strstr(buf_text(&b.input), "update add _mta-sts.two.sts.example. 300 TXT"));
+	assert_int_equal(batch_settle(&b, txn, true, now_unix_s, 0, NULL), 0);
+	assert_int_equal(outbox_get(txn, SPAN_LIT("sts.example"), &e), ERR_NOENT);
+}
+
+static void test_batch_records_of_policies_wait_for_the_workers(void **state)
+{
+	(void)state;
+	struct outbox_entry e = owe_policies();
+	const struct gate_server starting = {.state_dir = "/s", .is_running = true};
+	world.server = &starting;
+	begin("nsupdate", 500);
+	assert_int_equal(batch_add(&b, &world, SPAN_LIT("sts.example"), &e), BATCH_EARLY);
+	assert_int_equal(b.count, 0);
+}
+
+static void test_batch_records_of_policies_wait_for_no_certificate_of_the_domain_itself(void **state)
+{
+	(void)state;
+	struct outbox_entry e = owe_policies();
+	struct domain_row row = {.mode = POLICY_ENFORCE, .id = "7", .max_age_s = 604800, .policy = LIT("one")};
+	static const char *const formats[] = {"nsupdate", "octodns"}; /* the other one says all that there is */
+	assert_int_equal(domains_put_into(txn, DB_DOMAINS, SPAN_LIT("sts.example"), &row, NULL), 0);
+	assert_int_equal(published_put(txn, SPAN_LIT("sts.example"), "", now_unix_s, NULL), 0);
+	for (size_t i = 0; i < COUNT(formats); i++) {
+		e.is_begun = false;
+		begin(formats[i], 500);
+		assert_int_equal(batch_add(&b, &world, SPAN_LIT("sts.example"), &e), BATCH_ADDED);
+		assert_int_equal(b.record_count, 2);
+		assert_int_equal(batch_settle(&b, txn, true, now_unix_s, 0, NULL), 0);
+		assert_int_equal(outbox_get(txn, SPAN_LIT("sts.example"), &e), 0);
+		assert_true(e.is_begun);
+		begin(formats[i], 500); /* and once is enough */
+		assert_int_equal(batch_add(&b, &world, SPAN_LIT("sts.example"), &e), BATCH_WITHHELD);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +386,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_batch_settle_knows_nothing_of_what_was_forgotten_meanwhile, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_batch_settle_leaves_a_newer_change_owed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batch_has_all_records_of_policies_and_they_are_settled_together,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_batch_records_of_policies_wait_for_the_workers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_batch_records_of_policies_wait_for_no_certificate_of_the_domain_itself, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

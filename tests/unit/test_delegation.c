@@ -450,9 +450,9 @@ static void test_delegation_owes_what_changes_in_the_dns_and_nothing_else(void *
 	site_apply(&s);
 	expect_owed(__LINE__, false, false, true, true); /* and both go */
 	apply(PUBLISHING(TO_STS ", ttl: 77") POLICIES "domains: {a.example: one, b.example: one}\n");
-	expect_owed(__LINE__, true, true, true, true);
+	expect_owed(__LINE__, true, true, false, true);
 	apply(PUBLISHING("") POLICIES "domains: {a.example: one, b.example: one}\n");
-	expect_owed(__LINE__, true, true, true, false);
+	expect_owed(__LINE__, true, true, false, false);
 }
 
 static void test_delegation_digests_are_the_same_on_all_machines(void **state)
