@@ -74,10 +74,11 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *err)
 	}
 }
 
-static int open_regular(const char *path, int *out_fd, struct file_id *id, struct err *err)
+static int open_regular(int dir_fd, const char *name, const char *path, int *out_fd, struct file_id *id,
+			struct err *err)
 {
 	/* NONBLOCK: opening a pipe must not wait for its writer */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return err_errno(err, errno, "%s", path);
 	struct stat st;
@@ -94,15 +95,20 @@ static int open_regular(const char *path, int *out_fd, struct file_id *id, struc
 	return rc;
 }
 
-int file_read(const char *path, struct buf *out, struct file_id *id, struct err *err)
+int file_read_at(int dir_fd, const char *name, const char *path, struct buf *out, struct file_id *id, struct err *err)
 {
 	int fd;
-	int rc = open_regular(path, &fd, id, err);
+	int rc = open_regular(dir_fd, name, path, &fd, id, err);
 	if (rc)
 		return rc;
 	rc = read_all(fd, path, out, err);
 	(void)close(fd); /* only read from */
 	return rc;
+}
+
+int file_read(const char *path, struct buf *out, struct file_id *id, struct err *err)
+{
+	return file_read_at(AT_FDCWD, path, path, out, id, err);
 }
 
 static int read_piece(int fd, const char *path, char *room, size_t *out_len, struct err *err)
@@ -119,7 +125,7 @@ int file_read_pieces(const char *path, file_piece_fn *fn, void *ctx, struct file
 {
 	int fd;
 	size_t len;
-	int rc = open_regular(path, &fd, id, err);
+	int rc = open_regular(AT_FDCWD, path, path, &fd, id, err);
 	if (rc)
 		return rc;
 	char *room = malloc(READ_BYTES);

@@ -29,6 +29,9 @@ bool file_id_is(const struct file_id *a, const struct file_id *b);
  * ERR_RANGE when it is larger than out's ceiling. Never blocks on a pipe or device (ERR_PARSE). */
 int file_read(const char *path, struct buf *out, struct file_id *id, struct err *err);
 
+/* file_read_at: the same for the file name in the folder dir_fd; path: what errors call it. */
+int file_read_at(int dir_fd, const char *name, const char *path, struct buf *out, struct file_id *id, struct err *err);
+
 /* file_read_pieces: the same without holding all of it: fn for each piece in turn, until one returns other than 0,
  * which is then returned (err untouched). id may be NULL. */
 typedef int file_piece_fn(void *ctx, struct span piece);

@@ -136,7 +136,8 @@ int holders_delete_row(struct db_txn *txn, struct span key, struct err *err)
 
 /* ---- questions ---- */
 
-int holders_each(struct db_txn *txn, const uint8_t spki[SHA256_BYTES], holders_fn *fn, void *ctx, struct err *err)
+int holders_each(struct db_txn *txn, const uint8_t spki[SHA256_BYTES], const struct idmap *but, holders_fn *fn,
+		 void *ctx, struct err *err)
 {
 	struct span prefix = {(const char *)spki, IDMAP_ID_BYTES}, key, file, row;
 	struct db_cursor *cur;
@@ -146,8 +147,13 @@ int holders_each(struct db_txn *txn, const uint8_t spki[SHA256_BYTES], holders_f
 	for (rc = db_seek(cur, prefix, &key, &file); rc == 0 && fn_rc == 0; rc = db_next(cur, &key, &file)) {
 		if (key.len != KEY_BYTES || memcmp(key.p, spki, IDMAP_ID_BYTES) != 0)
 			break;
-		if (db_get(txn, DB_PEM_FILES, file, &row) == 0)
+		if (but && idmap_has(but, (const uint8_t *)key.p + IDMAP_ID_BYTES, NULL))
+			continue;
+		fn_rc = db_get(txn, DB_PEM_FILES, file, &row);
+		if (fn_rc == 0)
 			fn_rc = fn(ctx, file, items_of(row), err);
+		else
+			fn_rc = fn_rc == ERR_NOENT ? 0 : fail(fn_rc, err);
 	}
 	db_cursor_close(cur);
 	return fn_rc || rc == 0 || rc == ERR_NOENT ? fn_rc : fail(rc, err);
@@ -171,8 +177,9 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, KEY_BYTES);
 }
 
-static int list_row(struct list *l, struct span file, struct span items)
+static int list_row(void *ctx, struct span file, struct span items)
 {
+	struct list *l = ctx;
 	struct seen_item item;
 	struct entry e = {.at = (uint32_t)l->files.len};
 	uint32_t len = (uint32_t)file.len;
@@ -189,18 +196,21 @@ static int list_row(struct list *l, struct span file, struct span items)
 	return buf_add_span(&l->files, file);
 }
 
-static int list_all(struct list *l, struct db_txn *txn, struct err *err)
+/* fn for each row, until it returns other than 0: ERR_NOMEM */
+typedef int row_fn(void *ctx, struct span file, struct span items);
+
+static int each_row(struct db_txn *txn, row_fn *fn, void *ctx, struct err *err)
 {
 	struct db_cursor *cur;
 	struct span key, row;
-	int rc = db_cursor_open(txn, DB_PEM_FILES, &cur, err), list_rc = 0;
+	int rc = db_cursor_open(txn, DB_PEM_FILES, &cur, err), fn_rc = 0;
 	if (rc)
 		return rc;
-	for (rc = db_seek(cur, (struct span){NULL, 0}, &key, &row); rc == 0 && list_rc == 0;
+	for (rc = db_seek(cur, (struct span){NULL, 0}, &key, &row); rc == 0 && fn_rc == 0;
 	     rc = db_next(cur, &key, &row))
-		list_rc = list_row(l, key, items_of(row));
+		fn_rc = fn(ctx, key, items_of(row));
 	db_cursor_close(cur);
-	if (list_rc)
+	if (fn_rc)
 		return out_of_memory(err);
 	return rc == ERR_NOENT ? 0 : fail(rc, err);
 }
@@ -228,12 +238,28 @@ int holders_build(struct db_txn *txn, struct err *err)
 		return 0;
 	buf_init(&l.files, LIST_MAX_BYTES);
 	buf_init(&l.entries, LIST_MAX_BYTES);
-	int rc = list_all(&l, txn, err);
+	int rc = each_row(txn, list_row, &l, err);
 	if (rc == 0)
 		rc = put_all(&l, txn, err);
 	buf_deinit(&l.files);
 	buf_deinit(&l.entries);
 	return rc;
+}
+
+static int list_leaves(void *ctx, struct span file, struct span items)
+{
+	struct seen_item item;
+	int rc = 0;
+	(void)file;
+	while (rc != ERR_NOMEM && seen_next(&items, &item) == 0)
+		if (item.kind <= SEEN_CARRIED)
+			rc = idmap_put(ctx, item.id, 0);
+	return rc == ERR_NOMEM ? rc : 0;
+}
+
+int holders_list_leaves(struct db_txn *txn, struct idmap *out, struct err *err)
+{
+	return each_row(txn, list_leaves, out, err);
 }
 
 int holders_drop(struct db_txn *txn, struct err *err)

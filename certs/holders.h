@@ -14,6 +14,7 @@
 
 struct db_txn;
 struct err;
+struct idmap;
 
 /* holders_put_row: the row of a file (see seen.h). Returns 0, ERR_NOMEM, ERR_IO. */
 int holders_put_row(struct db_txn *txn, const char *path, struct span row, struct err *err);
@@ -23,9 +24,14 @@ int holders_delete_row(struct db_txn *txn, struct span key, struct err *err);
 
 /* holders_each: calls fn with the key and the items of each file whose row has one with that public key, until fn
  * returns other than 0, which is then returned. They point into the map; fn must not write. The index must be there.
+ * but      files that are passed over, as seen_id_of_path; may be NULL
  * returns  0, what fn returned, ERR_NOMEM, ERR_IO */
 typedef int holders_fn(void *ctx, struct span key, struct span items, struct err *err);
-int holders_each(struct db_txn *txn, const uint8_t spki[SHA256_BYTES], holders_fn *fn, void *ctx, struct err *err);
+int holders_each(struct db_txn *txn, const uint8_t spki[SHA256_BYTES], const struct idmap *but, holders_fn *fn,
+		 void *ctx, struct err *err);
+
+/* holders_list_leaves: the ids of all leaves that are in files, put into out. Needs no index. 0, ERR_NOMEM, ERR_IO. */
+int holders_list_leaves(struct db_txn *txn, struct idmap *out, struct err *err);
 
 bool holders_is_there(struct db_txn *txn);
 

@@ -12,7 +12,9 @@
 #include "seen.h"
 #include "survey.h"
 #include "sweep.h"
+#include "vanished.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,8 @@ enum {
 	DOOMED_MAX_BYTES = 1 << 30,
 	/* files read per commit. LMDB keeps the pages of the largest commit for the process's life: 340 MB for 100,000
 	 * pairs at once. */
-	BATCH_COUNT = 4096,
+	BATCH_COUNT = 8192,
+	ALL_PART = 16, /* a row in the order of keys is read in a tenth of the time of one by itself */
 };
 
 struct pass {
@@ -32,6 +35,7 @@ struct pass {
 	struct intake intake;
 	struct complaints complaints;
 	struct part part;
+	size_t examined_count;  /* files read */
 	struct buf doomed_keys; /* SHA256_BYTES each */
 };
 
@@ -95,13 +99,20 @@ static int take(struct pass *p, const char *path, const struct file_id *id, stru
 	return rc || !p->in->is_partial ? rc : part_suspect(&p->part, p->store, path, err);
 }
 
-/* path: may lie in the survey, which moves it */
-static int examine(struct pass *p, const char *path, struct err *err)
+/* the kernel finds a name in an open folder sooner than a path from the root on */
+static int read_file(struct pass *p, int dir_fd, const char *path, struct file_id *id, struct err *err)
+{
+	const char *slash = dir_fd == AT_FDCWD ? NULL : strrchr(path, '/');
+	return file_read_at(dir_fd, slash ? slash + 1 : path, path, &p->intake.bytes, id, err);
+}
+
+/* dir_fd: the folder that path lies in, or AT_FDCWD. path: may lie in the survey, which moves it */
+static int examine(struct pass *p, int dir_fd, const char *path, struct err *err)
 {
 	struct file_id id;
 	struct err why;
 	char text[160], *own = strdup(path);
-	int rc = own ? file_read(own, &p->intake.bytes, &id, &why) : ERR_NOMEM;
+	int rc = own ? read_file(p, dir_fd, own, &id, &why) : ERR_NOMEM;
 	if (rc == ERR_NOMEM) {
 		rc = out_of_memory(err);
 	} else if (rc == ERR_PERM || rc == ERR_IO) {
@@ -125,20 +136,51 @@ static bool is_named_key(const char *path)
 	return strstr(slash ? slash : path, "key") != NULL;
 }
 
-static int examine_fresh(struct pass *p, bool is_key_wanted, struct err *err)
+/* very many new files: see holders_drop */
+static int drop_holders(struct pass *p, struct err *err)
 {
-	size_t count = 0;
+	if (p->examined_count < db_count(p->store, DB_PEM_FILES) / 4 || !holders_is_there(p->store))
+		return 0;
+	p->intake.store_is_changed = true;
+	return holders_drop(p->store, err);
+}
+
+static int end_batch(struct pass *p, struct err *err)
+{
+	int rc = drop_holders(p, err);
+	if (rc == 0)
+		rc = end_txns(p, err);
+	return rc ? rc : begin_txns(p, err);
+}
+
+/* the fresh files from first on */
+static int examine_fresh(struct pass *p, int dir_fd, size_t first, bool is_key_wanted, struct err *err)
+{
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < survey_fresh_count(&p->survey); i++) {
+	for (size_t i = first; rc == 0 && i < survey_fresh_count(&p->survey); i++) {
 		const char *path = survey_fresh(&p->survey, i);
 		if (is_named_key(path) != is_key_wanted)
 			continue;
-		rc = examine(p, path, err);
-		if (rc == 0 && ++count % BATCH_COUNT == 0) {
-			rc = end_txns(p, err);
-			rc = rc ? rc : begin_txns(p, err);
-		}
+		rc = examine(p, dir_fd, path, err);
+		if (rc == 0 && ++p->examined_count % BATCH_COUNT == 0)
+			rc = end_batch(p, err);
 	}
+	return rc;
+}
+
+/* During the walk, where chains lie beside their keys. Others wait until all keys have been seen. */
+static int on_files_end(void *ctx, int fd, size_t first, struct err *err)
+{
+	struct pass *p = ctx;
+	size_t count = survey_fresh_count(&p->survey), key_count = 0;
+	for (size_t i = first; i < count; i++)
+		key_count += is_named_key(survey_fresh(&p->survey, i));
+	if (key_count == 0 || key_count == count - first)
+		return 0;
+	int rc = examine_fresh(p, fd, first, true, err);
+	if (rc == 0)
+		rc = examine_fresh(p, fd, first, false, err);
+	survey_settle(&p->survey, first);
 	return rc;
 }
 
@@ -150,19 +192,9 @@ static int fetch_keys(struct pass *p, size_t wait_count, struct err *err)
 	for (size_t i = 0; rc == 0 && i < wait_count; i++) {
 		struct survey_wait w = survey_wait(&p->survey, i);
 		if (!intake_has_key(&p->intake, w.spki) && idmap_has(&p->survey.key_files, w.spki, &at))
-			rc = examine(p, survey_path(&p->survey, at), err);
+			rc = examine(p, AT_FDCWD, survey_path(&p->survey, at), err);
 	}
 	return rc;
-}
-
-/* very many new files: see holders_drop */
-static int drop_holders(struct pass *p, struct err *err)
-{
-	size_t count = survey_fresh_count(&p->survey);
-	if (count <= BATCH_COUNT || count < db_count(p->store, DB_PEM_FILES) / 4 || !holders_is_there(p->store))
-		return 0;
-	p->intake.store_is_changed = true;
-	return holders_drop(p->store, err);
 }
 
 static int build_holders(struct pass *p, struct err *err)
@@ -202,7 +234,7 @@ static int join_halves(struct pass *p, struct err *err)
 		seen_id_of_path(survey_path(&p->survey, w.path), path_id);
 		int put = idmap_put(&done, path_id, 0);
 		if (put == 0)
-			rc = examine(p, survey_path(&p->survey, w.path), err);
+			rc = examine(p, AT_FDCWD, survey_path(&p->survey, w.path), err);
 		else if (put == ERR_NOMEM)
 			rc = out_of_memory(err);
 	}
@@ -212,68 +244,24 @@ static int join_halves(struct pass *p, struct err *err)
 
 /* ---- what is gone ---- */
 
-static int forget_file(struct pass *p, struct span key, struct err *err)
-{
-	uint8_t path_id[IDMAP_ID_BYTES];
-	char own[DB_KEY_MAX_BYTES + 1];
-	idmap_id_of_text(key, path_id);
-	if (idmap_has(&p->survey.visited, path_id, NULL))
-		return 0;
-	memcpy(own, key.p, key.len); /* deleting moves what key points to */
-	own[key.len] = '\0';
-	int rc = p->in->is_partial ? part_suspect(&p->part, p->store, own, err) : 0;
-	p->intake.store_is_changed = true;
-	return rc ? rc : holders_delete_row(p->store, (struct span){own, key.len}, err);
-}
-
-/* those whose path begins with a prefix; with is_whole, the one whose path it is */
-static int forget_gone(struct pass *p, struct span prefix, bool is_whole, struct err *err)
-{
-	struct db_cursor *cur;
-	struct span key, row;
-	int rc = db_cursor_open(p->store, DB_PEM_FILES, &cur, err), gone_rc = 0;
-	if (rc)
-		return rc;
-	for (rc = db_seek(cur, prefix, &key, &row); rc == 0 && gone_rc == 0; rc = db_next(cur, &key, &row)) {
-		if (key.len < prefix.len || (prefix.len && memcmp(key.p, prefix.p, prefix.len) != 0) ||
-		    (is_whole && key.len > prefix.len))
-			break;
-		gone_rc = forget_file(p, key, err);
-	}
-	db_cursor_close(cur);
-	if (gone_rc || rc == 0 || rc == ERR_NOENT)
-		return gone_rc;
-	return err_set(err, ERR_IO, "store: the list of certificate files cannot be read");
-}
-
-static int forget_gone_below(struct pass *p, const char *path, struct err *err)
-{
-	char prefix[DB_KEY_MAX_BYTES + 1];
-	size_t len = strlen(path);
-	while (len > 0 && path[len - 1] == '/')
-		len--;
-	if (len >= DB_KEY_MAX_BYTES)
-		return 0; /* see import.h */
-	memcpy(prefix, path, len);
-	prefix[len] = '/';
-	int rc = len ? forget_gone(p, (struct span){prefix, len}, true, err) : 0;
-	return rc ? rc : forget_gone(p, (struct span){prefix, len + 1}, false, err);
-}
-
 static int forget_gone_files(struct pass *p, struct err *err)
 {
-	int rc = 0;
-	if (!p->in->is_partial)
-		return forget_gone(p, (struct span){NULL, 0}, false, err);
-	for (size_t i = 0; rc == 0 && i < p->in->path_count; i++)
-		rc = forget_gone_below(p, p->in->paths[i], err);
+	struct vanished v = {
+		.store = p->store,
+		.visited = &p->survey.visited,
+		.part = p->in->is_partial ? &p->part : NULL,
+	};
+	int rc = p->in->is_partial ? 0 : vanished_forget_all(&v, err);
+	for (size_t i = 0; rc == 0 && p->in->is_partial && i < p->in->path_count; i++)
+		rc = vanished_forget_below(&v, p->in->paths[i], err);
+	p->intake.store_is_changed = p->intake.store_is_changed || v.is_changed;
 	return rc;
 }
 
-static int sweep_all(struct pass *p, struct err *err)
+static int sweep_all(struct pass *p, const struct idmap *held, struct err *err)
 {
 	struct idmap spkis = {0};
-	int rc = sweep_pairs(p->store, &p->survey.held, p->in->now_unix_s, &spkis, &p->out->removed_count, err);
+	int rc = sweep_pairs(p->store, held, p->in->now_unix_s, &spkis, &p->out->removed_count, err);
 	if (rc == 0)
 		rc = sweep_find_keys(p->keyring, &spkis, &p->doomed_keys, err);
 	idmap_deinit(&spkis);
@@ -282,11 +270,15 @@ static int sweep_all(struct pass *p, struct err *err)
 
 static int sweep(struct pass *p, struct err *err)
 {
-	int rc = p->in->is_partial ? part_sweep(&p->part, p->store, &p->survey.held, p->in->now_unix_s,
-						&p->out->removed_count, err)
-				   : sweep_all(p, err);
+	struct idmap held = {0}; /* as the files' rows say now: a file may have been read twice */
+	bool is_part = p->in->is_partial, are_many = p->part.count > db_count(p->store, DB_PAIRS) / ALL_PART;
+	int rc = !is_part || are_many ? holders_list_leaves(p->store, &held, err) : 0;
+	if (rc == 0)
+		rc = is_part ? part_sweep(&p->part, p->store, &held, p->in->now_unix_s, &p->out->removed_count, err)
+			     : sweep_all(p, &held, err);
 	if (p->out->removed_count)
 		p->intake.store_is_changed = true;
+	idmap_deinit(&held);
 	return rc;
 }
 
@@ -316,6 +308,8 @@ static int begin(struct pass *p, struct err *err)
 		.on_dir = p->in->on_dir,
 		.on_dir_ctx = p->in->ctx,
 		.is_partial = p->in->is_partial,
+		.on_files_end = on_files_end,
+		.on_files_end_ctx = p,
 	};
 	survey_init(&p->survey);
 	int rc = intake_init(&p->intake, p->in->now_unix_s, err);
@@ -326,13 +320,13 @@ static int look(struct pass *p, struct err *err)
 {
 	int rc = walk(p, err);
 	if (rc == 0)
-		rc = p->in->is_partial ? build_holders(p, err) : drop_holders(p, err);
+		rc = examine_fresh(p, AT_FDCWD, 0, true, err);
 	if (rc == 0)
-		rc = examine_fresh(p, true, err);
-	if (rc == 0)
-		rc = examine_fresh(p, false, err);
+		rc = examine_fresh(p, AT_FDCWD, 0, false, err);
 	if (rc == 0)
 		rc = forget_gone_files(p, err); /* before rows are looked through for halves and holders */
+	if (rc == 0 && p->in->is_partial)
+		rc = build_holders(p, err);
 	if (rc == 0 && p->in->is_partial)
 		rc = find_halves(p, err);
 	if (rc == 0)

@@ -234,8 +234,11 @@ static int store_row(struct visit *v, struct err *err)
 {
 	struct span old, old_items;
 	struct file_id unused;
-	if (seen_get(v->k->store, v->path, &old) == 0 && seen_open(old, &unused, &old_items) == 0) {
-		int rc = v->good_count ? 0 : carry_on(v, old_items, err);
+	int rc = seen_get(v->k->store, v->path, &old);
+	if (rc && rc != ERR_NOENT)
+		return err_set(err, rc, "store: the list of certificate files cannot be read");
+	if (rc == 0 && seen_open(old, &unused, &old_items) == 0) {
+		rc = v->good_count ? 0 : carry_on(v, old_items, err);
 		if (rc == 0)
 			rc = tell_of_relapse(v, err);
 		if (rc || span_is(old, buf_span(&v->row)))

@@ -72,12 +72,12 @@ static int suspect_leaf(struct part *p, struct db_txn *store, const uint8_t id[S
 
 int part_suspect(struct part *p, struct db_txn *store, const char *path, struct err *err)
 {
-	struct span row, items;
+	struct span items;
 	struct file_id unused;
 	struct seen_item item;
-	int rc = 0;
-	if (seen_get(store, path, &row) != 0 || seen_open(row, &unused, &items) != 0)
-		return 0;
+	int rc = seen_find(store, path, &unused, &items, err);
+	if (rc)
+		return rc == ERR_NOENT ? 0 : rc;
 	while (rc == 0 && seen_next(&items, &item) == 0)
 		if (item.kind <= SEEN_CARRIED)
 			rc = suspect_leaf(p, store, item.id);
@@ -113,7 +113,7 @@ static int note_half(void *ctx, struct span key, struct span items, struct err *
 int part_find_half(struct survey *s, const uint8_t spki[SHA256_BYTES], struct err *err)
 {
 	struct halves h = {.survey = s, .spki = spki};
-	return holders_each(s->store, spki, note_half, &h, err);
+	return holders_each(s->store, spki, &s->visited, note_half, &h, err);
 }
 
 struct holder {
@@ -139,7 +139,7 @@ static int look_for(struct db_txn *store, const uint8_t id[SHA256_BYTES], struct
 	struct holder h = {.id = id};
 	if (idmap_has(held, id, NULL) || pairs_get(store, id, &pair) != 0 || pair.source.len == 0)
 		return 0;
-	int rc = holders_each(store, pair.spki, note_holder, &h, err);
+	int rc = holders_each(store, pair.spki, NULL, note_holder, &h, err);
 	if (rc == 0 && h.is_there && idmap_put(held, id, 0) == ERR_NOMEM)
 		return out_of_memory(err);
 	return rc;

@@ -29,11 +29,12 @@ void part_deinit(struct part *p);
  * the row is replaced or deleted, and after. Returns 0, ERR_NOMEM, ERR_IO. */
 int part_suspect(struct part *p, struct db_txn *store, const char *path, struct err *err);
 
-/* part_find_half: notes in the survey each file with a leaf or key of that public key. Returns 0, ERR_NOMEM, ERR_IO. */
+/* part_find_half: notes in the survey each file with a leaf or key of that public key that was not looked at. Returns
+ * 0, ERR_NOMEM, ERR_IO. */
 int part_find_half(struct survey *s, const uint8_t spki[SHA256_BYTES], struct err *err);
 
 /* part_sweep: deletes the suspects that no file holds any more, as sweep_pairs does.
- * held     leaves known to be in files; what else is found to be is added
+ * held     some or all of the leaves that are in files; what else is found to be is added
  * returns  0, ERR_NOMEM, ERR_IO */
 int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s,
 	       size_t *out_removed_count, struct err *err);

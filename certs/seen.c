@@ -96,6 +96,15 @@ int seen_get(struct db_txn *txn, const char *path, struct span *out_row)
 	return db_get(txn, DB_PEM_FILES, k.span, out_row);
 }
 
+int seen_find(struct db_txn *txn, const char *path, struct file_id *out_id, struct span *out_items, struct err *err)
+{
+	struct span row;
+	int rc = seen_get(txn, path, &row);
+	if (rc == 0)
+		return seen_open(row, out_id, out_items) == 0 ? 0 : ERR_NOENT;
+	return rc == ERR_NOENT ? rc : err_set(err, rc, "store: the list of certificate files cannot be read");
+}
+
 struct span seen_path_of(struct span key)
 {
 	return key.len && key.p[0] == '\0' ? (struct span){NULL, 0} : key;

@@ -15,6 +15,7 @@
 
 struct buf;
 struct db_txn;
+struct err;
 
 enum seen_kind {
 	SEEN_LEAF = 1, /* a leaf that may be served: id, spki, not_after, text: its label */
@@ -53,6 +54,9 @@ void seen_key_of(const char *path, struct seen_key *out);
 
 /* seen_get: as db_get. Rows are written by holders.c. */
 int seen_get(struct db_txn *txn, const char *path, struct span *out_row);
+
+/* seen_find: what the row of a path says. ERR_NOENT: there is none that can be read. ERR_NOMEM, ERR_IO. */
+int seen_find(struct db_txn *txn, const char *path, struct file_id *out_id, struct span *out_items, struct err *err);
 
 /* seen_path_of: the path of a row's key; empty for one stored by digest. */
 struct span seen_path_of(struct span key);

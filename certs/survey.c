@@ -13,6 +13,7 @@ enum { LIST_MAX_BYTES = 1 << 30 };
 static int on_file(void *ctx, const char *path, const struct file_id *id, struct err *err);
 static int on_trouble(void *ctx, const char *path, bool is_error, const char *text, struct err *err);
 static void on_dir(void *ctx, const char *dir, const char *look_at);
+static int on_files_end(void *ctx, int fd, struct err *err);
 
 static int out_of_memory(struct err *err)
 {
@@ -29,6 +30,7 @@ void survey_init(struct survey *s)
 	s->tree = (struct tree){
 		.on_file = on_file,
 		.on_dir = s->on_dir ? on_dir : NULL,
+		.on_files_end = s->on_files_end ? on_files_end : NULL,
 		.on_trouble = on_trouble,
 		.ctx = s,
 		.is_partial = s->is_partial,
@@ -44,7 +46,7 @@ void survey_deinit(struct survey *s)
 	buf_deinit(&s->judged);
 	tree_deinit(&s->tree);
 	idmap_deinit(&s->visited);
-	idmap_deinit(&s->held);
+	idmap_deinit(&s->judged_ids);
 	idmap_deinit(&s->key_files);
 }
 
@@ -85,6 +87,11 @@ const char *survey_fresh(const struct survey *s, size_t i)
 	return listed_path(s, &s->fresh, i);
 }
 
+void survey_settle(struct survey *s, size_t first)
+{
+	s->fresh.len = first * sizeof(uint32_t);
+}
+
 size_t survey_wait_count(const struct survey *s)
 {
 	return s->waits.len / sizeof(struct survey_wait);
@@ -118,19 +125,19 @@ static int note_pair(struct survey *s, const struct pair *pair, struct err *err)
 {
 	size_t count = 0;
 	verdict_of_pair(pair, s->now_unix_s, count_verdict, &count);
-	return count && buf_add(&s->judged, pair->id, SHA256_BYTES) ? out_of_memory(err) : 0;
+	int put = count ? idmap_put(&s->judged_ids, pair->id, 0) : ERR_CONFLICT;
+	if (put == ERR_NOMEM || (put == 0 && buf_add(&s->judged, pair->id, SHA256_BYTES) != 0))
+		return out_of_memory(err);
+	return 0;
 }
 
 static int note_leaf(struct survey *s, const char *path, const struct seen_item *item, struct err *err)
 {
 	struct pair pair;
-	int put = idmap_put(&s->held, item->id, 0);
-	if (put == ERR_NOMEM)
-		return out_of_memory(err);
 	if (item->kind == SEEN_CARRIED)
 		return 0;
 	if (find_stored(s, item->id, &pair))
-		return put == 0 ? note_pair(s, &pair, err) : 0;
+		return note_pair(s, &pair, err);
 	if (item->not_after_unix_s < s->now_unix_s)
 		return 0; /* it was swept, or never worth a thing */
 	struct survey_wait w = {.is_missed = item->kind == SEEN_LEAF};
@@ -150,13 +157,13 @@ static int note_key(struct survey *s, const char *path, const struct seen_item *
 
 int survey_note(struct survey *s, const char *path, struct err *err)
 {
-	struct span row, items;
+	struct span items;
 	struct file_id unused;
 	struct seen_item item;
 	bool is_troubled = false;
-	int rc = 0;
-	if (seen_get(s->store, path, &row) != 0 || seen_open(row, &unused, &items) != 0)
-		return 0;
+	int rc = seen_find(s->store, path, &unused, &items, err);
+	if (rc)
+		return rc == ERR_NOENT ? 0 : rc;
 	while (rc == 0 && seen_next(&items, &item) == 0) {
 		if (item.kind <= SEEN_CARRIED)
 			rc = note_leaf(s, path, &item, err);
@@ -173,7 +180,7 @@ int survey_note(struct survey *s, const char *path, struct err *err)
 static int on_file(void *ctx, const char *path, const struct file_id *id, struct err *err)
 {
 	struct survey *s = ctx;
-	struct span row, items;
+	struct span items;
 	struct file_id seen;
 	uint8_t path_id[IDMAP_ID_BYTES];
 	seen_id_of_path(path, path_id);
@@ -181,11 +188,20 @@ static int on_file(void *ctx, const char *path, const struct file_id *id, struct
 	if (rc)
 		return rc == ERR_CONFLICT ? 0 : out_of_memory(err);
 	s->file_count++;
-	bool is_known = seen_get(s->store, path, &row) == 0 && seen_open(row, &seen, &items) == 0 &&
-			file_id_is(id, &seen);
-	if (is_known || id->size > PEM_FILE_MAX_BYTES)
+	rc = seen_find(s->store, path, &seen, &items, err);
+	if (rc && rc != ERR_NOENT)
+		return rc;
+	if ((rc == 0 && file_id_is(id, &seen)) || id->size > PEM_FILE_MAX_BYTES)
 		return survey_note(s, path, err);
 	return list_path(s, &s->fresh, path, err);
+}
+
+static int on_files_end(void *ctx, int fd, struct err *err)
+{
+	struct survey *s = ctx;
+	int rc = s->on_files_end(s->on_files_end_ctx, fd, s->told_count, err);
+	s->told_count = survey_fresh_count(s);
+	return rc;
 }
 
 static void on_dir(void *ctx, const char *dir, const char *look_at)
@@ -235,7 +251,7 @@ static int describe_item(struct survey *s, const char *path, const struct seen_i
 
 static int describe_file(struct survey *s, const char *path, struct idmap *described)
 {
-	struct span row, items;
+	struct span items;
 	struct file_id unused;
 	struct seen_item item;
 	uint8_t path_id[IDMAP_ID_BYTES];
@@ -243,8 +259,9 @@ static int describe_file(struct survey *s, const char *path, struct idmap *descr
 	int rc = idmap_put(described, path_id, 0);
 	if (rc)
 		return rc == ERR_CONFLICT ? 0 : rc;
-	if (seen_get(s->store, path, &row) != 0 || seen_open(row, &unused, &items) != 0)
-		return 0;
+	rc = seen_find(s->store, path, &unused, &items, NULL);
+	if (rc)
+		return rc == ERR_NOENT ? 0 : rc;
 	while (rc == 0 && seen_next(&items, &item) == 0)
 		rc = describe_item(s, path, &item);
 	return rc;

@@ -31,14 +31,19 @@ struct survey {
 	void (*on_dir)(void *ctx, const char *dir, const char *look_at); /* as tree's */
 	void *on_dir_ctx;
 	bool is_partial; /* roots are parts of trees: tree's is_partial */
+	/* all files of the folder fd have been told; those of survey_fresh from first on are in it. May call
+	 * survey_settle. 0, or what survey_walk is to return. May be NULL. */
+	int (*on_files_end)(void *ctx, int fd, size_t first, struct err *err);
+	void *on_files_end_ctx;
+	size_t told_count; /* fresh ones that on_files_end was called for */
 	size_t file_count;
-	struct buf paths;       /* those that the lists speak of, a NUL behind each */
-	struct buf fresh;       /* uint32_t each: files that are new or changed */
-	struct buf troubled;    /* uint32_t each: files with something to say about */
-	struct buf waits;       /* struct survey_wait each */
-	struct buf judged;      /* SHA256_BYTES each: pairs with something to say about */
-	struct idmap visited;   /* paths, as seen_id_of_path */
-	struct idmap held;      /* leaves that are in files */
+	struct buf paths;     /* those that the lists speak of, a NUL behind each */
+	struct buf fresh;     /* uint32_t each: files that are new or changed */
+	struct buf troubled;  /* uint32_t each: files with something to say about */
+	struct buf waits;     /* struct survey_wait each */
+	struct buf judged;    /* SHA256_BYTES each: pairs with something to say about */
+	struct idmap visited; /* paths, as seen_id_of_path */
+	struct idmap judged_ids;
 	struct idmap key_files; /* spki of a key that is in a file -> the file's path */
 };
 
@@ -61,6 +66,9 @@ size_t survey_fresh_count(const struct survey *s);
 const char *survey_fresh(const struct survey *s, size_t i);
 size_t survey_wait_count(const struct survey *s);
 struct survey_wait survey_wait(const struct survey *s, size_t i);
+
+/* survey_settle: forgets the fresh ones from first on: they have been looked at. */
+void survey_settle(struct survey *s, size_t first);
 
 /* survey_describe: all that is wrong by now, to the complaints. 0, ERR_NOMEM. */
 int survey_describe(struct survey *s, struct err *err);

@@ -15,10 +15,15 @@
 
 enum { LINK_HOPS_MAX = 8 }; /* the kernel stops at 40; nobody builds more than two */
 
-/* The names in a folder, NUL behind each. */
-struct names {
-	struct buf text;
-	const char **list;
+struct entry {
+	const char *name;
+	unsigned char type; /* as readdir's d_type; DT_DIR also for what a link to a folder turned out to be */
+};
+
+/* What is in a folder. */
+struct entries {
+	struct buf names; /* a NUL behind each */
+	struct entry *list;
 	size_t count;
 };
 
@@ -113,85 +118,121 @@ static int follow_link(struct tree *t, const char *path, bool is_to_dir, struct 
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const struct entry *x = a, *y = b;
+	return strcmp(x->name, y->name);
 }
 
-static void names_deinit(struct names *names)
+static void entries_deinit(struct entries *all)
 {
-	buf_deinit(&names->text);
-	free(names->list);
+	buf_deinit(&all->names);
+	free(all->list);
 }
 
-/* sorted: a file that two ways lead to has the same path at every walk */
-static int names_read(struct names *names, DIR *dir)
+/* the types wait before their names, which move while they grow */
+static int collect(struct entries *all, DIR *dir)
 {
-	buf_init(&names->text, (size_t)1 << 30);
 	const struct dirent *e;
 	while ((errno = 0, e = readdir(dir)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
-		if (buf_add(&names->text, e->d_name, strlen(e->d_name) + 1) != 0)
+		if (buf_add_char(&all->names, (char)e->d_type) != 0 ||
+		    buf_add(&all->names, e->d_name, strlen(e->d_name) + 1) != 0)
 			return ENOMEM;
-		names->count++;
+		all->count++;
 	}
-	if (errno)
-		return errno;
-	names->list = calloc(names->count + 1, sizeof *names->list);
-	if (!names->list)
+	return errno;
+}
+
+/* sorted: a file that two ways lead to has the same path at every walk. Returns an errno. */
+static int entries_read(struct entries *all, DIR *dir)
+{
+	buf_init(&all->names, (size_t)1 << 30);
+	int errnum = collect(all, dir);
+	if (errnum || all->count == 0)
+		return errnum;
+	all->list = calloc(all->count, sizeof *all->list);
+	if (!all->list)
 		return ENOMEM;
-	const char *p = names->text.p;
-	for (size_t i = 0; i < names->count; i++, p += strlen(p) + 1)
-		names->list[i] = p;
-	qsort(names->list, names->count, sizeof *names->list, compare_names);
+	const char *p = all->names.p;
+	for (size_t i = 0; i < all->count; i++, p += strlen(p) + 1) {
+		all->list[i].type = (unsigned char)*p++;
+		all->list[i].name = p;
+	}
+	qsort(all->list, all->count, sizeof *all->list, compare_names);
 	return 0;
 }
 
-/* path: of the entry name of the folder parent_fd, depth folders below the root */
-static int visit_dir(struct tree *t, struct buf *path, int parent_fd, const char *name, unsigned depth, struct err *err)
+/* path: of the entry e of the folder parent_fd, depth folders below the root */
+static int visit_dir(struct tree *t, struct buf *path, int parent_fd, const struct entry *e, unsigned depth,
+		     struct err *err)
 {
 	if (depth > TREE_DEPTH_MAX)
 		return t->on_trouble(t->ctx, buf_text(path), true, "nested too deep; not looked into", err);
-	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	int fd = openat(parent_fd, e->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0; /* gone meanwhile, or no folder any more */
 	if (fd < 0)
-		return errno == ENOENT ? 0 : trouble(t, buf_text(path), errno, err);
+		return trouble(t, buf_text(path), errno, err);
 	return walk_dir(t, path, fd, depth, err);
 }
 
-static int visit(struct tree *t, struct buf *path, int dir_fd, const char *name, unsigned depth, struct err *err)
+/* what is no folder; what turns out to be one, or to lead to one, waits for visit_dir */
+static int visit_file(struct tree *t, struct buf *path, int dir_fd, struct entry *e, struct err *err)
 {
-	struct stat st, link;
-	if (fstatat(dir_fd, name, &link, AT_SYMLINK_NOFOLLOW) != 0)
+	struct stat st;
+	if (e->type == DT_DIR)
+		return 0;
+	if (fstatat(dir_fd, e->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? 0 : trouble(t, buf_text(path), errno, err); /* gone meanwhile */
-	st = link;
-	if (S_ISLNK(link.st_mode)) {
-		if (fstatat(dir_fd, name, &st, 0) != 0)
+	if (S_ISLNK(st.st_mode)) {
+		if (fstatat(dir_fd, e->name, &st, 0) != 0)
 			return trouble(t, buf_text(path), errno, err);
 		int rc = t->on_dir ? follow_link(t, buf_text(path), S_ISDIR(st.st_mode), err) : 0;
 		if (rc)
 			return rc;
 	}
 	if (S_ISDIR(st.st_mode))
-		return visit_dir(t, path, dir_fd, name, depth, err);
+		e->type = DT_DIR;
 	if (!S_ISREG(st.st_mode))
 		return 0;
 	struct file_id id = id_of(&st);
 	return t->on_file(t->ctx, buf_text(path), &id, err);
 }
 
-static int visit_all(struct tree *t, struct buf *path, DIR *dir, unsigned depth, struct err *err)
+/* the files of a folder, or its folders */
+static int visit_each(struct tree *t, struct buf *path, int dir_fd, struct entries *all, bool are_files, unsigned depth,
+		      struct err *err)
 {
-	struct names names = {0};
-	int errnum = names_read(&names, dir);
-	int rc = errnum == ENOMEM ? out_of_memory(err) : errnum ? trouble(t, buf_text(path), errnum, err) : 0;
-	for (size_t i = 0; rc == 0 && errnum == 0 && i < names.count; i++) {
-		size_t len = path->len;
-		if (buf_add_char(path, '/') != 0 || buf_add_text(path, names.list[i]) != 0 || buf_reserve(path, 1) != 0)
+	size_t len = path->len;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < all->count; i++) {
+		struct entry *e = &all->list[i];
+		if (are_files == (e->type == DT_DIR))
+			continue;
+		if (buf_add_char(path, '/') != 0 || buf_add_text(path, e->name) != 0 || buf_reserve(path, 1) != 0)
 			rc = out_of_memory(err);
 		else
-			rc = visit(t, path, dirfd(dir), names.list[i], depth + 1, err);
+			rc = are_files ? visit_file(t, path, dir_fd, e, err)
+				       : visit_dir(t, path, dir_fd, e, depth + 1, err);
 		path->len = len;
 	}
-	names_deinit(&names);
+	return rc;
+}
+
+static int visit_all(struct tree *t, struct buf *path, DIR *dir, unsigned depth, struct err *err)
+{
+	struct entries all = {0};
+	int errnum = entries_read(&all, dir);
+	int rc = errnum == ENOMEM ? out_of_memory(err) : errnum ? trouble(t, buf_text(path), errnum, err) : 0;
+	if (rc || errnum)
+		goto out;
+	rc = visit_each(t, path, dirfd(dir), &all, true, depth, err);
+	if (rc == 0 && t->on_files_end)
+		rc = t->on_files_end(t->ctx, dirfd(dir), err);
+	if (rc == 0)
+		rc = visit_each(t, path, dirfd(dir), &all, false, depth, err);
+out:
+	entries_deinit(&all);
 	return rc;
 }
 
@@ -260,10 +301,13 @@ int tree_walk(struct tree *t, const char *root, struct err *err)
 		return rc;
 	struct buf path;
 	buf_init(&path, (size_t)1 << 20);
+	struct entry e = {.name = root};
 	if (buf_add_text(&path, root) != 0 || buf_reserve(&path, 1) != 0)
 		rc = out_of_memory(err);
 	else
-		rc = visit(t, &path, AT_FDCWD, root, 0, err);
+		rc = visit_file(t, &path, AT_FDCWD, &e, err);
+	if (rc == 0 && e.type == DT_DIR)
+		rc = visit_dir(t, &path, AT_FDCWD, &e, 0, err);
 	buf_deinit(&path);
 	return rc;
 }

@@ -1,4 +1,5 @@
-/* tree: walks a folder of certificates as other programs left it: every regular file, in a steady order.
+/* tree: walks a folder of certificates as other programs left it: every regular file, in a steady order: of each
+ * folder the files first, then what is in its subfolders.
  *
  * Entries that begin with a dot are passed over below the root, symbolic links are followed, into hidden folders too
  * (Kubernetes keeps the files of a secret in "..data"). A folder is walked once, whatever ways lead to it. */
@@ -18,6 +19,9 @@ enum { TREE_DEPTH_MAX = 16 }; /* Caddy's is four */
 struct tree {
 	/* a regular file. Anything but 0 ends the walk and is what tree_walk returns. */
 	int (*on_file)(void *ctx, const char *path, const struct file_id *id, struct err *err);
+	/* all files of a folder have been told, those of its subfolders not yet; fd: the folder, open as long as the
+	 * call lasts. As on_file; may be NULL. */
+	int (*on_files_end)(void *ctx, int fd, struct err *err);
 	/* a folder that is walked (look_at NULL), or one that holds something a symbolic link was followed to, or where
 	 * a root that is no folder lies: whatever changes in it, look_at is to be walked again.
 	 * May be NULL: nothing is spent on finding linked folders then. */

@@ -2,6 +2,7 @@
 #include "../../base/db.h"
 #include "../../base/err.h"
 #include "../../certs/holders.h"
+#include "../../certs/idmap.h"
 #include "../../certs/seen.h"
 #include "store_dir.h"
 
@@ -45,6 +46,8 @@ static void put(const char *path, const char *halves)
 		struct seen_item item = {.kind = *halves == '!' ? SEEN_ERROR : is_key ? SEEN_KEY : SEEN_LEAF};
 		if (*halves != '!')
 			memset(item.spki, *halves | 0x20, sizeof item.spki);
+		if (!is_key)
+			memset(item.id, *halves, sizeof item.id);
 		assert_int_equal(seen_add(&row, &item), 0);
 	}
 	assert_int_equal(holders_put_row(txn, path, buf_span(&row), NULL), 0);
@@ -66,7 +69,7 @@ static void check(char half, const char *want)
 	struct buf found;
 	memset(spki, half, sizeof spki);
 	buf_init(&found, 4096);
-	assert_int_equal(holders_each(txn, spki, on_holder, &found, NULL), 0);
+	assert_int_equal(holders_each(txn, spki, NULL, on_holder, &found, NULL), 0);
 	assert_string_equal(buf_text(&found), want);
 	buf_deinit(&found);
 }
@@ -87,6 +90,35 @@ static void test_holders_follow_the_rows(void **state)
 	check('b', "");
 	assert_int_equal(holders_delete_row(txn, SPAN_LIT("/x/cert"), NULL), ERR_NOENT);
 	assert_int_equal(db_count(txn, DB_HOLDERS), 1); /* no more than says that it is there */
+}
+
+static void test_holders_pass_over_files_that_are_not_asked_for(void **state)
+{
+	(void)state;
+	uint8_t spki[SHA256_BYTES], id[IDMAP_ID_BYTES];
+	struct idmap but = {0};
+	struct buf found;
+	memset(spki, 'a', sizeof spki);
+	put("/x/cert", "a");
+	put("/y/cert", "a");
+	seen_id_of_path("/x/cert", id);
+	assert_int_equal(idmap_put(&but, id, 0), 0);
+	buf_init(&found, 4096);
+	assert_int_equal(holders_each(txn, spki, &but, on_holder, &found, NULL), 0);
+	assert_string_equal(buf_text(&found), "/y/cert ");
+	buf_deinit(&found);
+	idmap_deinit(&but);
+}
+
+static void test_holders_list_every_leaf_once(void **state)
+{
+	(void)state;
+	struct idmap leaves = {0};
+	put("/x", "abK");
+	put("/y", "!bc");
+	assert_int_equal(holders_list_leaves(txn, &leaves, NULL), 0);
+	assert_int_equal(leaves.count, 3);
+	idmap_deinit(&leaves);
 }
 
 static void count_holder(size_t *count, const char *path)
@@ -115,10 +147,10 @@ static void test_holders_are_told_until_one_is_enough(void **state)
 	count_holder(&count, "/2");
 	count_holder(&count, "/3");
 	left = count + 1;
-	assert_int_equal(holders_each(txn, spki, on_counted, &left, NULL), 0);
+	assert_int_equal(holders_each(txn, spki, NULL, on_counted, &left, NULL), 0);
 	assert_int_equal(left, 1);
 	left = 2;
-	assert_int_equal(holders_each(txn, spki, on_counted, &left, NULL), ERR_CONFLICT);
+	assert_int_equal(holders_each(txn, spki, NULL, on_counted, &left, NULL), ERR_CONFLICT);
 	assert_int_equal(left, 0);
 }
 
@@ -163,6 +195,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_holders_follow_the_rows),
+		TEST(test_holders_pass_over_files_that_are_not_asked_for),
+		TEST(test_holders_list_every_leaf_once),
 		TEST(test_holders_are_told_until_one_is_enough),
 		TEST(test_holders_path_longer_than_a_key),
 		TEST(test_holders_that_were_dropped_are_not_kept_and_built_again),

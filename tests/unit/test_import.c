@@ -453,24 +453,31 @@ static void test_import_link_to_a_folder_is_what_is_to_be_looked_at(void **state
 	assert_string_equal(buf_text(&dirs), "live\n~live/../releases > live/a\nlive/a\n");
 }
 
-/* 10^5 pairs are not one transaction */
-static void test_import_more_files_than_a_batch_holds(void **state)
+enum { MANY_COUNT = 8200 }; /* more than a batch */
+
+static void write_many(const char *folder)
 {
-	(void)state;
-	char name[32];
-	write_fixture("0.key", "leaf.key");
-	write_fixture("rsa.key", "rsa2048.key");
-	write_fixture("1.pem", "leaf.pem int1.pem");
-	for (int i = 0; i < 4200; i++) {
-		(void)snprintf(name, sizeof name, "n%05d", i);
+	char name[64];
+	for (int i = 0; i < MANY_COUNT; i++) {
+		(void)snprintf(name, sizeof name, "%s/n%05d", folder, i);
 		int fd = open(in_tree(name), O_WRONLY | O_CREAT, 0600);
 		assert_true(fd >= 0 && write(fd, "none", 4) == 4);
 		assert_int_equal(close(fd), 0);
 	}
+}
+
+/* 10^5 pairs are not one transaction */
+static void test_import_more_files_than_a_batch_holds(void **state)
+{
+	(void)state;
+	write_fixture("0.key", "leaf.key");
+	write_fixture("rsa.key", "rsa2048.key");
+	write_fixture("1.pem", "leaf.pem int1.pem");
+	write_many(".");
 	write_fixture("z.pem", "rsa2048.pem int1.pem");
 	run();
 	check_said("");
-	assert_int_equal(result.parsed_count, 4204);
+	assert_int_equal(result.parsed_count, MANY_COUNT + 4);
 	assert_int_equal(result.pair_count, 2);
 	assert_int_equal(rows(DB_KEYS), 2);
 	check_settled(NOW);
@@ -1084,6 +1091,53 @@ static void test_import_partial_pass_forgets_only_what_is_below(void **state)
 	assert_int_equal(rows(DB_PEM_FILES), 1);
 }
 
+/* replaced, and read twice: before its key was known, and after */
+static void test_import_partial_pass_drops_what_was_replaced_in_two_steps(void **state)
+{
+	(void)state;
+	issue(ca_a, NOW, "a.pem", "b.pem");
+	run();
+	issue(ca_b, NOW - DAY_S, "a.pem", "b.pem");
+	const char *const paths[] = {in_tree("a.pem"), in_tree("b.pem")};
+	run_paths(paths, COUNT(paths), true, NOW);
+	assert_int_equal(result.parsed_count, 3);
+	assert_int_equal(result.removed_count, 1);
+	assert_int_equal(result.pair_count, 1);
+}
+
+static void test_import_full_pass_drops_what_was_replaced_in_two_steps(void **state)
+{
+	(void)state;
+	issue(ca_a, NOW, "a.pem", "b.pem");
+	run();
+	issue(ca_b, NOW, "a.pem", "b.pem");
+	run();
+	assert_int_equal(result.parsed_count, 3);
+	assert_int_equal(result.removed_count, 1);
+	assert_int_equal(rows(DB_KEYS), 1);
+	check_settled(NOW);
+}
+
+/* the index of what files hold is dropped meanwhile, and is whole again when the pass asks it */
+static void test_import_partial_pass_of_very_many_files(void **state)
+{
+	(void)state;
+	write_fixture("a/leaf.pem", "leaf.pem int1.pem");
+	run();
+	assert_int_equal(served(HOST), 0);
+	write_fixture("many/0.key", "leaf.key");
+	write_fixture("many/sub/rsa.pem", "rsa2048.pem int1.pem");
+	write_fixture("many/sub/rsa.key", "rsa2048.key");
+	write_many("many");
+	run_part("many");
+	check_said("");
+	assert_int_equal(result.parsed_count, MANY_COUNT + 3 + 1);
+	assert_int_equal(result.pair_count, 2);
+	assert_int_equal(served(HOST), 2);
+	assert_int_equal(rows(DB_HOLDERS), 1 + 4);
+	check_settled(NOW);
+}
+
 /* a store that an earlier version wrote, or a pass over very many files that ended early */
 static void test_import_partial_pass_builds_a_missing_index(void **state)
 {
@@ -1151,6 +1205,9 @@ int main(void)
 		TEST(test_import_partial_pass_finds_every_leaf_of_a_new_key),
 		TEST(test_import_partial_pass_drops_what_a_gone_file_carried),
 		TEST(test_import_partial_pass_drops_what_was_replaced),
+		TEST(test_import_partial_pass_drops_what_was_replaced_in_two_steps),
+		TEST(test_import_full_pass_drops_what_was_replaced_in_two_steps),
+		TEST(test_import_partial_pass_of_very_many_files),
 		TEST(test_import_partial_pass_keeps_what_another_file_holds),
 		TEST(test_import_partial_pass_drops_what_lost_its_file_before),
 		TEST(test_import_partial_pass_forgets_only_what_is_below),
