@@ -27,16 +27,17 @@ enum {
 		     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
 };
 
-static const uint32_t nowhere = 0, everywhere = UINT32_MAX; /* no offset in kept: that begins with a NUL */
+/* numbers of kept_paths; it gives out no such one as the second */
+static const uint32_t nowhere = KEPT_PATHS_NONE, everywhere = UINT32_MAX;
 
-/* What a watch descriptor stands for. */
+/* What a watch descriptor stands for: one for each folder of certificates, and so small. */
 struct watch_folder {
-	unsigned sets; /* bit per set; 0: not in use */
+	uint8_t sets; /* bit per set; 0: not in use */
+	uint8_t told; /* bit per set: since that was begun, it was said to belong to it */
 	bool is_silent;
 	struct watch_role {
-		uint32_t generation; /* when it was last said to belong to the set */
-		uint32_t walked;     /* its path, where changed entries are looked at by themselves: in kept */
-		uint32_t look_at;    /* a path in kept; everywhere: there are several */
+		uint32_t walked;  /* its path, where changed entries are looked at by themselves: in kept */
+		uint32_t look_at; /* a path in kept; everywhere: there are several */
 	} of[WATCH_SET_COUNT];
 };
 
@@ -100,11 +101,6 @@ static void note_path(struct watch *w, enum watch_set set, const char *path)
 	c->is_all = c->count++ == CHANGES_MAX_COUNT || buf_add(&c->paths, path, strlen(path) + 1) != 0;
 }
 
-static const char *kept_path(const struct watch *w, enum watch_set set, uint32_t at)
-{
-	return w->kept[set].p + at;
-}
-
 /* Hidden entries are nobody's certificates, but may be included; but Kubernetes swaps a link of such a name, and with
  * it what all others lead to. */
 static void note_entry(struct watch *w, enum watch_set set, const char *folder, const char *name)
@@ -129,10 +125,15 @@ static void note_event(struct watch *w, enum watch_set set, const struct watch_r
 		note_all(w, 1u << set);
 		return;
 	}
-	if (role->look_at != nowhere)
-		note_path(w, set, kept_path(w, set, role->look_at));
-	if (role->walked != nowhere)
-		note_entry(w, set, kept_path(w, set, role->walked), name);
+	char path[PATH_MAX];
+	if (role->look_at != nowhere) {
+		kept_paths_get(&w->kept[set], role->look_at, path);
+		note_path(w, set, path);
+	}
+	if (role->walked != nowhere) {
+		kept_paths_get(&w->kept[set], role->walked, path);
+		note_entry(w, set, path, name);
+	}
 }
 
 static void on_poll_tick(uv_timer_t *timer)
@@ -232,7 +233,7 @@ int watch_open(struct watch *w, uv_loop_t *loop, watch_fn *on_change, void *ctx,
 	*w = (struct watch){.loop = loop, .on_change = on_change, .ctx = ctx, .fd = -1};
 	buf_init(&w->told, PATHS_MAX_BYTES);
 	for (size_t set = 0; set < WATCH_SET_COUNT; set++) {
-		buf_init(&w->kept[set], PATHS_MAX_BYTES);
+		kept_paths_init(&w->kept[set]);
 		buf_init(&w->changes[set].paths, PATHS_MAX_BYTES);
 	}
 	(void)uv_timer_init(loop, &w->debounce_timer);
@@ -264,7 +265,7 @@ void watch_deinit(struct watch *w)
 	if (w->loop && w->fd >= 0)
 		(void)close(w->fd);
 	for (size_t set = 0; set < WATCH_SET_COUNT; set++) {
-		buf_deinit(&w->kept[set]);
+		kept_paths_deinit(&w->kept[set]);
 		buf_deinit(&w->changes[set].paths);
 	}
 	buf_deinit(&w->told);
@@ -305,7 +306,7 @@ static void poll_set(struct watch *w, enum watch_set set, const char *folder, co
 static struct watch_folder *folder_of(struct watch *w, int wd)
 {
 	if ((size_t)wd >= w->by_wd_count) {
-		size_t count = (size_t)wd + (size_t)wd / 2 + 64;
+		size_t count = (size_t)wd + (size_t)wd / 8 + 64;
 		struct watch_folder *grown = reallocarray(w->by_wd, count, sizeof *grown);
 		if (!grown)
 			return NULL;
@@ -320,20 +321,8 @@ static struct watch_folder *folder_of(struct watch *w, int wd)
  * that they lie in: most paths are the last one again. */
 static int keep_path(struct watch *w, enum watch_set set, const char *path, uint32_t *at)
 {
-	struct buf *kept = &w->kept[set];
-	if (*at != nowhere && *at != everywhere && strcmp(kept->p + *at, path) == 0)
-		return 0;
-	if (kept->len == 0 && buf_add_char(kept, '\0') != 0)
-		return ERR_NOMEM;
-	if (strcmp(kept->p + w->last_kept[set], path) == 0) {
-		*at = w->last_kept[set];
-		return 0;
-	}
-	uint32_t begin = (uint32_t)kept->len;
-	if (buf_add(kept, path, strlen(path) + 1) != 0)
-		return ERR_NOMEM;
-	*at = w->last_kept[set] = begin;
-	return 0;
+	struct kept_paths *kept = &w->kept[set];
+	return *at != everywhere && kept_paths_is(kept, *at, path) ? 0 : kept_paths_add(kept, path, at);
 }
 
 static int keep_role(struct watch *w, enum watch_set set, struct watch_role *role, const char *folder,
@@ -343,7 +332,7 @@ static int keep_role(struct watch *w, enum watch_set set, struct watch_role *rol
 	if (!look_at) {
 		/* an include is known by one name */
 		bool has_two = set == WATCH_CONFIG && role->walked != nowhere &&
-			       strcmp(kept_path(w, set, role->walked), folder) != 0;
+			       !kept_paths_is(&w->kept[set], role->walked, folder);
 		role->look_at = has_two ? everywhere : role->look_at;
 		return keep_path(w, set, folder, &role->walked);
 	}
@@ -362,12 +351,14 @@ static int keep_watch(struct watch *w, enum watch_set set, int wd, const char *f
 	if (!f)
 		return ERR_NOMEM;
 	struct watch_role *role = &f->of[set];
-	bool is_new = !(f->sets >> set & 1);
-	if (is_new || role->generation != w->generation[set])
-		*role = (struct watch_role){.generation = w->generation[set]};
+	uint8_t bit = (uint8_t)(1u << set);
+	bool is_new = !(f->sets & bit);
+	if (!(f->told & bit))
+		*role = (struct watch_role){0};
 	if (f->sets == 0)
 		f->is_silent = is_silent(folder);
-	f->sets |= 1u << set;
+	f->sets |= bit;
+	f->told |= bit;
 	if (f->is_silent)
 		poll_set(w, set, folder, "it is on a network file system");
 	/* what happened between the reader's look and the first watch was not told: look once more */
@@ -401,9 +392,9 @@ static void drop_old(struct watch *w, enum watch_set set)
 {
 	for (size_t wd = 0; wd < w->by_wd_count; wd++) {
 		struct watch_folder *f = &w->by_wd[wd];
-		if (!(f->sets >> set & 1) || f->of[set].generation == w->generation[set])
+		if (!((f->sets & ~f->told) >> set & 1))
 			continue;
-		f->sets &= ~(1u << set);
+		f->sets &= (uint8_t) ~(1u << set);
 		if (f->sets == 0)
 			(void)inotify_rm_watch(w->fd, (int)wd); /* gone already: fine */
 	}
@@ -411,12 +402,12 @@ static void drop_old(struct watch *w, enum watch_set set)
 
 void watch_begin_set(struct watch *w, enum watch_set set)
 {
-	w->generation[set]++;
+	for (size_t wd = 0; wd < w->by_wd_count; wd++)
+		w->by_wd[wd].told &= (uint8_t) ~(1u << set);
 	w->whole &= ~(1u << set);
 	w->unheard &= ~(1u << set);
 	buf_reset(&w->told);
-	buf_reset(&w->kept[set]);
-	w->last_kept[set] = nowhere;
+	kept_paths_reset(&w->kept[set]);
 }
 
 int watch_add(struct watch *w, enum watch_set set, const char *folder, const char *look_at)

@@ -6,6 +6,7 @@
 #define KEEPER_WATCH_H
 
 #include "../../base/buf.h"
+#include "kept_paths.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,10 +44,8 @@ struct watch {
 	unsigned whole;             /* bit per set: told to its end; otherwise all is to be looked at */
 	struct watch_folder *by_wd; /* index: inotify's watch descriptor */
 	size_t by_wd_count;
-	uint32_t generation[WATCH_SET_COUNT]; /* how often a set was told */
-	struct buf told;                      /* folder, look_at, …: to be watched at watch_end_set */
-	struct buf kept[WATCH_SET_COUNT];     /* paths that by_wd speaks of, a NUL behind each */
-	uint32_t last_kept[WATCH_SET_COUNT];
+	struct buf told;                         /* folder, look_at, …: to be watched at watch_end_set */
+	struct kept_paths kept[WATCH_SET_COUNT]; /* those that by_wd speaks of */
 };
 
 /* watch_open: starts with empty sets. Without inotify it polls (said in the log). ERR_NOMEM. */
