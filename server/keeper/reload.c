@@ -13,6 +13,7 @@
 #include "../../config/keys.h"
 #include "../../config/settings_table.h"
 #include "../../config/stored.h"
+#include "cert_problems.h"
 #include "dev.h"
 #include "watch.h"
 
@@ -22,9 +23,8 @@
 #include <string.h>
 
 enum {
-	FILES_MANY = 1000, /* whose list is worth giving back to the system */
+	FILES_MANY = 1000, /* what they take for a moment is worth giving back to the system */
 	TOLD_MAX = 20,     /* lines of a kind per reload: `check` and `status` tell all */
-	PASS_PART = 50,    /* 2 s for 100,000 pairs without change: every 100 s */
 };
 
 static void tell_problem(const struct problem *p, enum log_level level, const char *event)
@@ -178,14 +178,21 @@ static int read_changed(struct reload *r, struct load *load, bool *out_is_enough
 	return rc == ERR_RANGE ? 0 : rc;
 }
 
+static bool is_all_due(const struct look *l, enum reload_scope scope)
+{
+	return scope <= RELOAD_ASKED || (scope == RELOAD_DUE && look_is_due(l, clock_mono_ms()));
+}
+
 static int read_config(struct reload *r, enum reload_scope scope, struct load *load, struct err *err)
 {
-	bool is_enough = false;
+	bool is_enough = false, are_changes_told = r->watch && r->is_config_plain;
 	*load = (struct load){0};
-	int rc = scope == RELOAD_CHANGED && r->is_config_plain && r->watch ? read_changed(r, load, &is_enough, err) : 0;
+	int rc = are_changes_told && !is_all_due(&r->config_look, scope) ? read_changed(r, load, &is_enough, err) : 0;
 	if (rc || is_enough)
 		return rc;
+	uint64_t begin_ms = clock_mono_ms();
 	rc = apply_read(r->store, r->main_path, load, err);
+	look_note(&r->config_look, begin_ms, clock_mono_ms());
 	if (rc == 0 || rc == ERR_NOENT)
 		note_missing_main(r, rc);
 	return rc == ERR_NOENT ? 0 : rc;
@@ -237,6 +244,7 @@ struct cert_pass {
 	size_t path_count;
 	bool is_partial;
 	bool is_short_of_memory;
+	size_t parsed_count;
 };
 
 static void on_problem(void *ctx, const char *path, bool is_error, const char *text)
@@ -256,34 +264,6 @@ static void on_dir(void *ctx, const char *dir, const char *look_at)
 	struct watch *w = pass->reload->watch;
 	int rc = pass->is_partial ? watch_more(w, WATCH_CERTS, dir, look_at) : watch_add(w, WATCH_CERTS, dir, look_at);
 	pass->is_short_of_memory = pass->is_short_of_memory || rc;
-}
-
-/* Is p among the sorted items of l from *at on? Moves *at along. */
-static bool was_told(const struct problem_list *l, size_t *at, const struct problem *p)
-{
-	int c = 1;
-	while (*at < l->count && (c = problem_compare(&l->items[*at], p)) < 0)
-		(*at)++;
-	return *at < l->count && c == 0;
-}
-
-/* What the last pass did not say. take: becomes the list to compare the next pass with. */
-static void tell_cert_problems(struct reload *r, struct problem_list *take)
-{
-	size_t at = 0, count = 0;
-	problem_sort(take);
-	for (size_t i = 0; i < take->count; i++) {
-		const struct problem *p = &take->items[i];
-		if (was_told(&r->told, &at, p) || count++ >= TOLD_MAX)
-			continue;
-		log_write(p->severity == PROBLEM_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "certs.problem",
-			  "path=%s text=%s", log_quote(span_of(p->file)).text, LOG_QUOTE(span_of(p->text)));
-	}
-	if (count > TOLD_MAX)
-		log_warn("certs.problem", "text=\"and %zu more\"", count - TOLD_MAX);
-	problem_list_deinit(&r->told);
-	r->told = *take;
-	*take = (struct problem_list){0};
 }
 
 static bool is_looked_at(const struct cert_pass *pass, const char *file)
@@ -324,8 +304,8 @@ static int import_certs(struct reload *r, struct cert_pass *pass, struct err *er
 		return rc;
 	if (pass->is_partial)
 		keep_told(r, pass);
-	tell_cert_problems(r, &pass->problems);
-	r->cert_pass_took_ms = pass->is_partial ? r->cert_pass_took_ms : clock_mono_ms() - begin_ms;
+	cert_problems_tell(&pass->problems, &r->told);
+	pass->parsed_count = result.parsed_count;
 	if (result.added_count || result.removed_count)
 		log_info("certs.done", "files=%zu added=%zu removed=%zu pairs=%zu took_ms=%" PRIu64, result.file_count,
 			 result.added_count, result.removed_count, result.pair_count, clock_mono_ms() - begin_ms);
@@ -333,8 +313,17 @@ static int import_certs(struct reload *r, struct cert_pass *pass, struct err *er
 	return pass->is_short_of_memory ? err_set(err, ERR_NOMEM, "out of memory") : 0;
 }
 
+/* looking at 10^5 pairs takes 35 MB for a moment, reading them 150 */
+static void give_back(struct reload *r)
+{
+	db_trim(r->store);
+	db_trim(r->keyring);
+	(void)malloc_trim(0);
+}
+
 static int import_all(struct reload *r, struct cert_pass *pass, struct err *err)
 {
+	uint64_t begin_ms = clock_mono_ms();
 	int rc = r->has_cert_paths ? 0 : take_settings(r, err);
 	if (rc)
 		return rc;
@@ -345,10 +334,8 @@ static int import_all(struct reload *r, struct cert_pass *pass, struct err *err)
 	rc = import_certs(r, pass, err);
 	if (rc == 0 && r->watch && watch_end_set(r->watch, WATCH_CERTS) != 0)
 		rc = err_set(err, ERR_NOMEM, "out of memory");
-	r->cert_pass_ms = clock_mono_ms();
-	db_trim(r->store);
-	db_trim(r->keyring);
-	(void)malloc_trim(0); /* looking at 10^5 pairs takes 35 MB for a moment */
+	look_note(&r->cert_look, begin_ms, clock_mono_ms());
+	give_back(r);
 	return rc;
 }
 
@@ -365,6 +352,8 @@ static int import_changed(struct reload *r, struct cert_pass *pass, const struct
 	pass->is_partial = true;
 	int rc = import_certs(r, pass, err);
 	free(paths);
+	if (pass->parsed_count > FILES_MANY)
+		give_back(r);
 	return rc;
 }
 
@@ -393,19 +382,15 @@ static bool is_part_enough(const struct reload *r, const struct watch_changes *c
 	return true;
 }
 
-static bool was_done_lately(const struct reload *r)
-{
-	return !r->is_cert_pass_due && clock_mono_ms() - r->cert_pass_ms < r->cert_pass_took_ms * PASS_PART;
-}
-
 int reload_certs(struct reload *r, enum reload_scope scope)
 {
 	struct cert_pass pass = {.reload = r};
 	struct watch_changes changes = {.is_all = true};
 	struct err err = {0};
-	if (scope == RELOAD_DUE && was_done_lately(r))
+	bool is_all = is_all_due(&r->cert_look, scope);
+	if (scope == RELOAD_DUE && !is_all && !r->is_cert_pass_due)
 		return 0;
-	if (scope == RELOAD_CHANGED && r->watch)
+	if (!is_all && r->watch)
 		watch_take_changes(r->watch, WATCH_CERTS, &changes);
 	int rc = is_part_enough(r, &changes) ? import_changed(r, &pass, &changes, &err) : import_all(r, &pass, &err);
 	r->is_cert_pass_due = rc != 0;

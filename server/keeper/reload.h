@@ -5,6 +5,7 @@
 #include "../../config/problem.h"
 #include "../../config/settings.h"
 #include "caution.h"
+#include "look.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +24,8 @@ struct reload {
 	struct selfca *dev_ca;       /* NULL: not serve --dev */
 	struct text_list cert_paths; /* certs.paths and the domains' own, as of the last configuration */
 	bool has_cert_paths;
-	bool is_cert_pass_due;                    /* cert_paths changed since the last pass, or it failed */
-	uint64_t cert_pass_ms, cert_pass_took_ms; /* the last pass over all of them: when it ended */
+	bool is_cert_pass_due; /* cert_paths changed since the last pass, or it failed */
+	struct look config_look, cert_look;
 	struct caution caution;
 	struct settings at_start; /* what the first reload found; keys of class restart stay as they were then */
 	bool has_start;
@@ -37,9 +38,8 @@ struct reload {
 
 enum reload_scope {
 	RELOAD_ALL,
-	RELOAD_ASKED, /* all; somebody asked for it */
-	RELOAD_DUE, /* certificates: all, unless that was done lately: it shall take no more than a fiftieth of the time
-		     */
+	RELOAD_ASKED,   /* all; somebody asked for it */
+	RELOAD_DUE,     /* all, when that is due again (look.h); otherwise as RELOAD_CHANGED */
 	RELOAD_CHANGED, /* what watch_fn was called for; all where that is not known */
 };
 
