@@ -107,7 +107,7 @@ static int note_half(void *ctx, struct span key, struct span items, struct err *
 		return 0;
 	memcpy(own, path.p, path.len);
 	own[path.len] = '\0';
-	return survey_note(h->survey, own, err);
+	return survey_note(h->survey, own, false, err);
 }
 
 int part_find_half(struct survey *s, const uint8_t spki[SHA256_BYTES], struct err *err)

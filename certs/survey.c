@@ -89,6 +89,10 @@ const char *survey_fresh(const struct survey *s, size_t i)
 
 void survey_settle(struct survey *s, size_t first)
 {
+	size_t count = survey_fresh_count(s);
+	const char *last = first < count ? survey_fresh(s, count - 1) : NULL;
+	if (last && last + strlen(last) + 1 == s->paths.p + s->paths.len)
+		s->paths.len = (size_t)(survey_fresh(s, first) - s->paths.p); /* no other list has one behind them */
 	s->fresh.len = first * sizeof(uint32_t);
 }
 
@@ -155,7 +159,7 @@ static int note_key(struct survey *s, const char *path, const struct seen_item *
 	return rc == 0 && idmap_put(&s->key_files, item->spki, at) ? out_of_memory(err) : rc;
 }
 
-int survey_note(struct survey *s, const char *path, struct err *err)
+int survey_note(struct survey *s, const char *path, bool are_keys_at_hand, struct err *err)
 {
 	struct span items;
 	struct file_id unused;
@@ -168,7 +172,7 @@ int survey_note(struct survey *s, const char *path, struct err *err)
 		if (item.kind <= SEEN_CARRIED)
 			rc = note_leaf(s, path, &item, err);
 		else if (item.kind == SEEN_KEY)
-			rc = note_key(s, path, &item, err);
+			rc = are_keys_at_hand ? 0 : note_key(s, path, &item, err);
 		else
 			is_troubled = true;
 	}
@@ -192,7 +196,7 @@ static int on_file(void *ctx, const char *path, const struct file_id *id, struct
 	if (rc && rc != ERR_NOENT)
 		return rc;
 	if ((rc == 0 && file_id_is(id, &seen)) || id->size > PEM_FILE_MAX_BYTES)
-		return survey_note(s, path, err);
+		return survey_note(s, path, false, err);
 	return list_path(s, &s->fresh, path, err);
 }
 
@@ -217,7 +221,7 @@ int survey_complain(struct survey *s, const char *path, bool is_error, const cha
 	if (idmap_put(&s->visited, path_id, 0) == ERR_NOMEM ||
 	    complaints_add(s->complaints, span_of(path), is_error, span_of(text)) != 0)
 		return out_of_memory(err);
-	return survey_note(s, path, err);
+	return survey_note(s, path, false, err);
 }
 
 static int on_trouble(void *ctx, const char *path, bool is_error, const char *text, struct err *err)

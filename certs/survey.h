@@ -37,14 +37,14 @@ struct survey {
 	void *on_files_end_ctx;
 	size_t told_count; /* fresh ones that on_files_end was called for */
 	size_t file_count;
-	struct buf paths;     /* those that the lists speak of, a NUL behind each */
+	struct buf paths;     /* those that the lists speak of, a NUL behind each; hardly any of settled ones */
 	struct buf fresh;     /* uint32_t each: files that are new or changed */
 	struct buf troubled;  /* uint32_t each: files with something to say about */
 	struct buf waits;     /* struct survey_wait each */
 	struct buf judged;    /* SHA256_BYTES each: pairs with something to say about */
 	struct idmap visited; /* paths, as seen_id_of_path */
 	struct idmap judged_ids;
-	struct idmap key_files; /* spki of a key that is in a file -> the file's path */
+	struct idmap key_files; /* spki of a key that is in a file, and not at hand -> the file's path */
 };
 
 /* survey_init: the members before the lists are set by the caller, the rest is zero. */
@@ -54,8 +54,9 @@ void survey_deinit(struct survey *s);
 /* survey_walk: a folder or file, and all below it. 0, ERR_NOMEM. */
 int survey_walk(struct survey *s, const char *root, struct err *err);
 
-/* survey_note: what the row of the file means; to be called again when the row was written anew. 0, ERR_NOMEM. */
-int survey_note(struct survey *s, const char *path, struct err *err);
+/* survey_note: what the row of the file means; to be called again when the row was written anew. 0, ERR_NOMEM.
+ * are_keys_at_hand  the file has been read: nobody will need to know where its keys are */
+int survey_note(struct survey *s, const char *path, bool are_keys_at_hand, struct err *err);
 
 /* survey_complain: about a file that cannot be looked at; it keeps what it was known to hold. 0, ERR_NOMEM. */
 int survey_complain(struct survey *s, const char *path, bool is_error, const char *text, struct err *err);

@@ -453,7 +453,7 @@ static void test_import_link_to_a_folder_is_what_is_to_be_looked_at(void **state
 	assert_string_equal(buf_text(&dirs), "live\n~live/../releases > live/a\nlive/a\n");
 }
 
-enum { MANY_COUNT = 8200 }; /* more than a batch */
+enum { MANY_COUNT = 16400 }; /* more than a batch */
 
 static void write_many(const char *folder)
 {
