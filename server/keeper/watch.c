@@ -325,15 +325,31 @@ static int keep_path(struct watch *w, enum watch_set set, const char *path, uint
 	return *at != everywhere && kept_paths_is(kept, *at, path) ? 0 : kept_paths_add(kept, path, at);
 }
 
+static bool is_same_folder(const char *a, const char *b)
+{
+	struct stat x, y;
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Is the folder known by another name as well? What was read by that one must be looked at, too, whatever changes;
+ * unless it was renamed, which was told. An include is known by one name from the first. */
+static bool has_second_name(const struct watch *w, enum watch_set set, const struct watch_role *role,
+			    const char *folder)
+{
+	char path[PATH_MAX];
+	if (role->walked == nowhere || kept_paths_is(&w->kept[set], role->walked, folder))
+		return false;
+	kept_paths_get(&w->kept[set], role->walked, path);
+	return set == WATCH_CONFIG || is_same_folder(path, folder);
+}
+
 static int keep_role(struct watch *w, enum watch_set set, struct watch_role *role, const char *folder,
 		     const char *look_at)
 {
 	uint32_t was = role->look_at;
 	if (!look_at) {
-		/* an include is known by one name */
-		bool has_two = set == WATCH_CONFIG && role->walked != nowhere &&
-			       !kept_paths_is(&w->kept[set], role->walked, folder);
-		role->look_at = has_two ? everywhere : role->look_at;
+		if (has_second_name(w, set, role, folder))
+			role->look_at = everywhere;
 		return keep_path(w, set, folder, &role->walked);
 	}
 	if (was == everywhere)

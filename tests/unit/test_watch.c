@@ -159,10 +159,40 @@ static void test_watch_follows_a_folder_that_is_swapped(void **state)
 	assert_true(has_call(2));
 	(void)snprintf(path, sizeof path, "%s/new.pem", sub);
 	assert_true(is_told(path));
+	assert_false(world.last.is_all);
 	touch(old, "a.pem");
 	assert_true(has_call(3));
 	(void)snprintf(path, sizeof path, "%s/a.pem", old);
 	assert_true(is_told(path));
+}
+
+/* what was read by the first name would stay as it was */
+static void test_watch_of_a_folder_with_two_names_tells_of_everything(void **state)
+{
+	(void)state;
+	char sub[128], alias[128], path[160];
+	(void)snprintf(sub, sizeof sub, "%s/sub", world.live);
+	(void)snprintf(alias, sizeof alias, "%s/alias", world.archive);
+	assert_int_equal(mkdir(sub, 0700) | symlink(sub, alias), 0);
+	tell_set(false);
+	assert_int_equal(watch_more(&world.watch, WATCH_CERTS, sub, NULL), 0);
+	assert_int_equal(watch_more(&world.watch, WATCH_CERTS, sub, NULL), 0);
+	touch(sub, "a.pem");
+	assert_true(has_call(1));
+	assert_false(world.last.is_all);
+	assert_int_equal(watch_more(&world.watch, WATCH_CERTS, alias, NULL), 0);
+	touch(sub, "a.pem");
+	assert_true(has_call(2));
+	assert_true(world.last.is_all);
+	/* the look at everything finds it by one name */
+	watch_begin_set(&world.watch, WATCH_CERTS);
+	assert_int_equal(watch_add(&world.watch, WATCH_CERTS, sub, NULL), 0);
+	assert_int_equal(watch_end_set(&world.watch, WATCH_CERTS), 0);
+	touch(sub, "a.pem");
+	assert_true(has_call(3));
+	(void)snprintf(path, sizeof path, "%s/a.pem", sub);
+	assert_true(is_told(path));
+	assert_false(world.last.is_all);
 }
 
 int main(void)
@@ -173,6 +203,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_watch_of_too_much_tells_of_everything, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_watch_follows_a_folder_that_is_swapped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_watch_of_a_folder_with_two_names_tells_of_everything, set_up,
+						tear_down),
 	};
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }
