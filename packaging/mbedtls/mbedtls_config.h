@@ -28,6 +28,11 @@
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_KEY_STORE_DYNAMIC
 
+/* No copies of what PSA is given and gives: they are for callers in another domain of trust, and one call for each
+ * record clears twice the whole rest of the buffer that the record may grow into. Records are encrypted in place; the
+ * AEADs below allow that (gcm.h), without promising it to all callers of PSA. */
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
+
 /* Hashes. SHA-1 only because roots that are in use signed themselves with it and would not even parse without; the
  * default verification profile and signature list trust it nowhere. */
 #define MBEDTLS_MD_C
