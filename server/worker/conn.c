@@ -2,11 +2,9 @@
 
 #include "../../base/clock.h"
 #include "../../base/metric.h"
-#include "../../certs/mbed.h"
 #include "wire.h"
 
 #include <assert.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,7 +15,7 @@ enum {
 	/* A ClientHello follows the last packet of TCP's handshake at once, unless that packet or the
 	 * client is slow. */
 	FRESH_MS = 500,
-	FLOOD_MIN_COUNT = 256, /* connections that leave behind more than is worth keeping */
+	LOOK_MIN_MS = 50, /* at the lingering ones, out of turn: at ten thousand, a look takes milliseconds */
 };
 
 enum conn_state {
@@ -89,9 +87,35 @@ static struct crowd_member *next_surplus(struct conn_env *env)
 	return m;
 }
 
+/* look_at_lingering: those whose clients have closed go now, not when the wire would tell. */
+static void look_at_lingering(struct conn_env *env)
+{
+	uint64_t now_ms = clock_mono_ms();
+	if (now_ms - env->looked_ms < LOOK_MIN_MS)
+		return;
+	env->looked_ms = now_ms;
+	struct crowd_member *next;
+	for (struct crowd_member *m = env->crowd.oldest[CROWD_LINGERING]; m; m = next) {
+		next = m->newer;
+		wire_look(&conn_of_member(m)->wire);
+	}
+}
+
+/* enter: false: the client has as many connections as it may have. */
+static bool enter(struct conn_env *env, const struct sockaddr *peer, struct client **out)
+{
+	size_t max_count = env->limits.connections_per_client;
+	if (clients_enter(&env->clients, peer, max_count, out))
+		return true;
+	look_at_lingering(env);
+	return clients_enter(&env->clients, peer, max_count, out);
+}
+
 /* make_room: for one more. false: there is none to be had. */
 static bool make_room(struct conn_env *env)
 {
+	if (crowd_is_full(&env->crowd))
+		look_at_lingering(env);
 	if (!crowd_is_full(&env->crowd))
 		return true;
 	struct crowd_member *surplus = next_surplus(env);
@@ -112,10 +136,10 @@ static void join_engines(struct conn *c)
 }
 
 /* flush: sends what was produced. Afterwards the shared buffer is empty, whatever happened. */
-static enum wire_result flush(struct conn *c)
+static enum wire_result flush(struct conn *c, bool is_last)
 {
 	struct buf *out = &c->env->out;
-	enum wire_result rc = out->len ? wire_write(&c->wire, buf_span(out)) : WIRE_DONE;
+	enum wire_result rc = out->len ? wire_write(&c->wire, buf_span(out), is_last) : WIRE_DONE;
 	buf_reset(out);
 	if (rc == WIRE_FAILED || rc == WIRE_NOMEM)
 		conn_close(c, rc == WIRE_NOMEM ? CLOSE_NOMEM : CLOSE_IO);
@@ -136,10 +160,10 @@ static void linger(struct conn *c)
 /* answer: with the last that the session produced; what the engine holds is free from here on. */
 static void answer(struct conn *c)
 {
-	enum wire_result rc = flush(c);
-	session_deinit(&c->session);
+	enum wire_result rc = flush(c, true);
 	if (rc == WIRE_DONE)
 		linger(c);
+	session_deinit(&c->session);
 }
 
 /* conn_advance: the only place where what a session wants becomes a write, a deadline or a close; the wire
@@ -152,7 +176,7 @@ static void conn_advance(struct conn *c, enum session_state before, enum step st
 			wire_start_deadline(&c->wire, c->env->limits.request_timeout_ms);
 		if (c->session.tls)
 			join_engines(c);
-		(void)flush(c);
+		(void)flush(c, false);
 		break;
 	case STEP_WRITE:
 		c->state = CONN_RESPONSE;
@@ -222,27 +246,10 @@ static void on_deadline(struct wire *w)
 		conn_close(c, is_idle_at_stop(c) ? CLOSE_STOPPING : CLOSE_HANDSHAKE_TIMEOUT);
 }
 
-/* restart_engine: it keeps the slots of as many keys as there ever were at a time. Where it does not come up again, the
- * next connection tries. */
-static void restart_engine(struct conn_env *env)
+/* busy_count: those that take more than the few that are always lingering where clients come all the time. */
+static size_t busy_count(const struct conn_env *env)
 {
-	mbed_stop();
-	env->is_engine_down = mbed_start(NULL) != 0;
-}
-
-/* give_back: after a flood the allocator would keep what it needed, for ever and in every worker. Once when most of it
- * is over, once more when the rest has gone. */
-static void give_back(struct conn_env *env)
-{
-	size_t count = crowd_count(&env->crowd);
-	if (env->most_count < FLOOD_MIN_COUNT || (count && (env->has_given_back || count > env->most_count / 8)))
-		return;
-	env->has_given_back = count;
-	if (count == 0) {
-		env->most_count = 0;
-		restart_engine(env);
-	}
-	(void)malloc_trim(0);
+	return crowd_count(&env->crowd) - env->crowd.count[CROWD_LINGERING];
 }
 
 static void on_gone(struct wire *w)
@@ -251,7 +258,7 @@ static void on_gone(struct wire *w)
 	struct conn_env *env = c->env;
 	c->magic = 0;
 	free(c);
-	give_back(env);
+	flood_fall(&env->flood, busy_count(env));
 }
 
 static const struct wire_events events = {
@@ -282,22 +289,13 @@ static struct conn *conn_new(struct conn_env *env)
 	return c;
 }
 
-static void note_count(struct conn_env *env)
-{
-	size_t count = crowd_count(&env->crowd);
-	if (count > env->most_count)
-		env->most_count = count;
-	if (count >= FLOOD_MIN_COUNT)
-		env->has_given_back = false;
-}
-
 static void start(struct conn *c, int take_fd)
 {
 	struct conn_env *env = c->env;
 	metric_add(M_CONNECTIONS_OPEN, 1);
 	c->accepted_ms = clock_mono_ms();
 	crowd_move(&env->crowd, &c->member, CROWD_FRESH);
-	note_count(env);
+	flood_rise(&env->flood, busy_count(env));
 	uv_buf_t read_into = uv_buf_init(env->read_bytes, sizeof env->read_bytes);
 	if (wire_open(&c->wire, env->loop, take_fd, &events, read_into))
 		wire_start_deadline(&c->wire, env->limits.handshake_timeout_ms);
@@ -309,14 +307,12 @@ void conn_accept(struct conn_env *env, int take_fd, const struct sockaddr *peer)
 {
 	struct client *client;
 	metric_add(M_CONNECTIONS, 1);
-	if (!clients_enter(&env->clients, peer, env->limits.connections_per_client, &client)) {
+	if (!enter(env, peer, &client)) {
 		turn_away(take_fd, CLOSE_CLIENT_LIMIT);
 		return;
 	}
-	if (env->is_engine_down)
-		restart_engine(env);
 	bool has_room = make_room(env);
-	struct conn *c = has_room && !env->is_engine_down ? conn_new(env) : NULL;
+	struct conn *c = has_room && flood_has_engine(&env->flood) ? conn_new(env) : NULL;
 	if (!c) {
 		clients_leave(client);
 		turn_away(take_fd, has_room ? CLOSE_NOMEM : CLOSE_CROWDED);

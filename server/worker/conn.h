@@ -6,6 +6,7 @@
 
 #include "clients.h"
 #include "crowd.h"
+#include "flood.h"
 #include "limits.h"
 #include "session.h"
 
@@ -20,9 +21,9 @@ struct conn_env {
 	struct uv_loop_s *loop;
 	struct limits limits;
 	struct crowd crowd;
-	size_t most_count; /* of the crowd since it was last empty */
+	uint64_t looked_ms; /* when at the lingering ones, out of turn */
 	struct clients clients;
-	bool has_given_back, is_engine_down;
+	struct flood flood;
 	bool is_stopping;
 	struct buf out; /* records on their way to the socket; empty between callbacks */
 	struct session_env session;

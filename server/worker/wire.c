@@ -1,12 +1,17 @@
 #include "wire.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WIRE_MAGIC = 0x57495245 }; /* "WIRE" */
+enum {
+	WIRE_MAGIC = 0x57495245, /* "WIRE" */
+	LOOK_MS = 100,           /* half-closed wires: at even times, so that the loop wakes up once for all of them */
+};
 
 static struct wire *wire_of(void *data)
 {
@@ -48,16 +53,42 @@ bool wire_open(struct wire *w, uv_loop_t *loop, int take_fd, const struct wire_e
 	return start_reading(w);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+static void start_timer(struct wire *w, uint64_t timeout_ms)
+{
+	int rc = uv_timer_start(&w->timer, on_timer, timeout_ms, 0);
+	assert(rc == 0); /* it refuses closing handles only */
+}
+
+/* start_waiting: for the next look, no sooner than the peer may have done something; or for the deadline. */
+static void start_waiting(struct wire *w)
+{
+	uint64_t now_ms = uv_now(w->timer.loop), soonest_ms = now_ms + LOOK_MS / 2;
+	uint64_t look_ms = soonest_ms + LOOK_MS - soonest_ms % LOOK_MS;
+	start_timer(w, (look_ms < w->deadline_ms ? look_ms : w->deadline_ms) - now_ms);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct wire *w = wire_of(timer->data);
-	w->events->on_deadline(w);
+	if (w->is_half_closed)
+		wire_look(w);
+	if (w->is_closing)
+		return;
+	if (w->is_half_closed && uv_now(w->timer.loop) < w->deadline_ms)
+		start_waiting(w);
+	else
+		w->events->on_deadline(w);
 }
 
 void wire_start_deadline(struct wire *w, uint64_t timeout_ms)
 {
-	int rc = uv_timer_start(&w->timer, on_timer, timeout_ms, 0);
-	assert(rc == 0); /* it refuses closing handles only */
+	w->deadline_ms = uv_now(w->timer.loop) + timeout_ms;
+	if (w->is_half_closed)
+		start_waiting(w);
+	else
+		start_timer(w, timeout_ms);
 }
 
 static void on_write(uv_write_t *write, int status)
@@ -85,15 +116,21 @@ static enum wire_result write_rest(struct wire *w, struct span rest)
 	return WIRE_PENDING;
 }
 
-enum wire_result wire_write(struct wire *w, struct span bytes)
+static int fd_of(const struct wire *w)
+{
+	uv_os_fd_t fd;
+	return uv_fileno((const uv_handle_t *)&w->tcp, &fd) == 0 ? fd : -1;
+}
+
+enum wire_result wire_write(struct wire *w, struct span bytes, bool is_last)
 {
 	assert(!w->rest);
-	uv_buf_t b = uv_buf_init((char *)(uintptr_t)bytes.p, (unsigned)bytes.len); /* it is only read from */
-	int n = uv_try_write((uv_stream_t *)&w->tcp, &b, 1);
-	if (n == UV_EAGAIN)
-		n = 0;
-	if (n < 0)
+	/* MSG_MORE: what does not fill a segment waits for the FIN of wire_half_close */
+	ssize_t n = send(fd_of(w), bytes.p, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return WIRE_FAILED;
+	if (n < 0)
+		n = 0;
 	if ((size_t)n == bytes.len)
 		return WIRE_DONE;
 	return write_rest(w, (struct span){bytes.p + n, bytes.len - (size_t)n});
@@ -101,9 +138,8 @@ enum wire_result wire_write(struct wire *w, struct span bytes)
 
 bool wire_has_bytes(const struct wire *w)
 {
-	uv_os_fd_t fd;
 	char byte;
-	return uv_fileno((const uv_handle_t *)&w->tcp, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return recv(fd_of(w), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 bool wire_is_pending(const struct wire *w)
@@ -113,9 +149,29 @@ bool wire_is_pending(const struct wire *w)
 
 bool wire_half_close(struct wire *w)
 {
-	uv_os_fd_t fd;
+	int fd = fd_of(w);
 	/* not uv_shutdown: with nothing queued this needs neither a request nor another turn of the loop */
-	return uv_fileno((uv_handle_t *)&w->tcp, &fd) == 0 && shutdown(fd, SHUT_WR) == 0;
+	if (shutdown(fd, SHUT_WR) != 0)
+		return false;
+	/* libuv alone would let the peer's FIN wake the loop up, and only then take the socket out. It does not mind
+	 * that we were faster. */
+	(void)uv_read_stop((uv_stream_t *)&w->tcp);
+	(void)epoll_ctl(uv_backend_fd(w->tcp.loop), EPOLL_CTL_DEL, fd, NULL);
+	w->is_half_closed = true;
+	return true;
+}
+
+void wire_look(struct wire *w)
+{
+	assert(w->is_half_closed);
+	ssize_t n = 1;
+	while (n > 0 && !w->is_closing) {
+		n = recv(fd_of(w), w->read_into.base, w->read_into.len, MSG_DONTWAIT);
+		if (n > 0)
+			w->events->on_bytes(w, (struct span){w->read_into.base, (size_t)n});
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			w->events->on_end(w, n < 0 && errno != ECONNRESET);
+	}
 }
 
 static void on_handle_closed(uv_handle_t *handle)

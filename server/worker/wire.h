@@ -13,7 +13,7 @@
 
 struct wire;
 
-/* What the owner is told, always from the loop and never from within a wire_ function. */
+/* What the owner is told: always from the loop, never from within a wire_ function but wire_look. */
 struct wire_events {
 	void (*on_bytes)(struct wire *w, struct span bytes); /* valid until it returns */
 	void (*on_end)(struct wire *w, bool is_error);       /* closed or reset by the peer; else an error */
@@ -24,8 +24,9 @@ struct wire_events {
 
 struct wire {
 	uint32_t magic;
-	bool is_closing;
-	int handle_count; /* of tcp and timer, those that the loop still knows */
+	bool is_closing, is_half_closed;
+	int handle_count;     /* of tcp and timer, those that the loop still knows */
+	uint64_t deadline_ms; /* on the loop's clock */
 	const struct wire_events *events;
 	uv_buf_t read_into;
 	char *rest; /* what the socket did not take at once */
@@ -45,16 +46,22 @@ void wire_start_deadline(struct wire *w, uint64_t timeout_ms);
 enum wire_result { WIRE_DONE, WIRE_PENDING, WIRE_FAILED, WIRE_NOMEM };
 
 /* wire_write: WIRE_PENDING: a copy of what is left will be written, nothing is read meanwhile, and nothing
- * may be written before on_written. */
-enum wire_result wire_write(struct wire *w, struct span bytes);
+ * may be written before on_written.
+ * is_last  wire_half_close follows, at once where it is WIRE_DONE: the last bytes may leave no sooner */
+enum wire_result wire_write(struct wire *w, struct span bytes, bool is_last);
 
 /* wire_has_bytes: has the peer sent anything that on_bytes has not seen yet? */
 bool wire_has_bytes(const struct wire *w);
 
 bool wire_is_pending(const struct wire *w);
 
-/* wire_half_close: no more from us; reading goes on. Only if nothing is pending. false: the peer has gone. */
+/* wire_half_close: no more from us. What the peer sends, and its end, are told of later, with those of all other
+ * half-closed wires, so that they cost the loop no wake-up each: tenths of a second later, and no later than the
+ * deadline, which has to be started next. Only if nothing is pending. false: the peer has gone. */
 bool wire_half_close(struct wire *w);
+
+/* wire_look: tell now what a half-closed wire would be told later; it may be closed afterwards. */
+void wire_look(struct wire *w);
 
 /* wire_close: the descriptor at once, the memory with on_gone. Only once. */
 void wire_close(struct wire *w);

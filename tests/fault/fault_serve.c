@@ -297,6 +297,7 @@ static void open_socket(void)
 	if (settings_init(&settings) != 0)
 		fault_fail("no settings");
 	limits_share(&settings, 1, 1000, &server.limits);
+	server.limits.linger_timeout_ms = 5; /* hundreds of times it is waited for */
 	settings_deinit(&settings);
 	/* what libuv does once in a process: it aborts where there is no pipe for its signals */
 	if (uv_loop_init(&server.loop) != 0 || uv_loop_close(&server.loop) != 0)

@@ -119,8 +119,9 @@ void wire_start_deadline(struct wire *w, uint64_t timeout_ms)
 	p->deadline_ms = stage.now_ms + timeout_ms;
 }
 
-enum wire_result wire_write(struct wire *w, struct span bytes)
+enum wire_result wire_write(struct wire *w, struct span bytes, bool is_last)
 {
+	(void)is_last;
 	struct peer *p = peer_of(w);
 	enum wire_result rc = p->next_write;
 	insist(!p->is_closing && !p->is_half_closed && p->rest.len == 0 && bytes.len > 0);
@@ -151,6 +152,11 @@ bool wire_half_close(struct wire *w)
 	insist(!p->is_closing && !p->is_half_closed && p->rest.len == 0);
 	p->is_half_closed = true;
 	return !p->will_fail_half_close;
+}
+
+void wire_look(struct wire *w)
+{
+	insist(peer_of(w)->is_half_closed && !peer_of(w)->is_closing);
 }
 
 void wire_close(struct wire *w)

@@ -329,6 +329,36 @@ static void test_conn_client_has_its_limit(void **state)
 	close_clients(fd, 6);
 }
 
+/* finish_with: the client has its answer, and closes: nobody has looked yet. */
+static int finish_with(int fd)
+{
+	say(fd, hello, sizeof hello - 1);
+	check_alert_and_end(fd);
+	return close(fd);
+}
+
+static void test_conn_who_has_closed_is_not_in_the_way(void **state)
+{
+	(void)state;
+	set_up_without_hurry();
+	uint64_t answered = count(M_CLOSE_NO_NAME), crowded = count(M_CLOSE_CROWDED);
+	struct sockaddr_in one = ipv4(0xc0000201);
+	struct sockaddr *peer = (struct sockaddr *)&one;
+	assert_int_equal(finish_with(client_from(peer)) | finish_with(client_from(peer)), 0);
+	assert_int_equal(env->crowd.count[CROWD_LINGERING], 2);
+	int fd[4] = {client_from(peer), client()}; /* the first two count for the client no more */
+	assert_false(is_closed(fd[0]) || is_closed(fd[1]));
+	assert_int_equal(env->crowd.count[CROWD_LINGERING], 0);
+	pass(50);
+	assert_int_equal(finish_with(client()), 0);
+	fd[2] = client(); /* nor for the crowd, which was full */
+	assert_false(is_closed(fd[0]) || is_closed(fd[1]) || is_closed(fd[2]));
+	assert_int_equal(crowd_count(&env->crowd), 3);
+	assert_true(count(M_CLOSE_NO_NAME) == answered + 3);
+	assert_true(count(M_CLOSE_CROWDED) == crowded);
+	close_clients(fd, 3);
+}
+
 static void test_conn_hello_without_end_is_refused(void **state)
 {
 	(void)state;
@@ -403,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_conn_newest_idle_one_makes_room),
 		cmocka_unit_test(test_conn_who_has_spoken_is_not_idle),
 		cmocka_unit_test(test_conn_client_has_its_limit),
+		cmocka_unit_test(test_conn_who_has_closed_is_not_in_the_way),
 		cmocka_unit_test(test_conn_hello_without_end_is_refused),
 		cmocka_unit_test(test_conn_stop_lets_the_silent_go_first),
 		cmocka_unit_test(test_conn_close_all_leaves_none),

@@ -124,7 +124,7 @@ static long reads_and_writes(void)
 {
 	char byte = 'x';
 	struct iovec v[2] = {{&byte, 1}, {&byte, 1}};
-	if (write(t.connected, &byte, 1) != 1 || writev(t.connected, v, 2) != 2)
+	if (write(t.connected, &byte, 1) != 1 || writev(t.connected, v, 2) != 2 || send(t.connected, &byte, 1, 0) != 1)
 		return -1;
 	return read(t.far, &byte, 1) == 1 ? shutdown(t.connected, SHUT_WR) + close(t.connected) : -1;
 }
@@ -277,7 +277,7 @@ CALL(connects, connect(t.listener, (struct sockaddr *)&loopback, sizeof loopback
 CALL(binds, bind(t.listener, (struct sockaddr *)&loopback, sizeof loopback))
 CALL(listens, listen(t.listener, 5))
 CALL(tunes_sockets, setsockopt(t.listener, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one))
-CALL(sends_to_others, sendto(t.connected, "x", 1, 0, NULL, 0))
+CALL(sends_to_others, sendto(t.connected, "x", 1, 0, (struct sockaddr *)&loopback, sizeof loopback))
 CALL(passes_descriptors, sendmsg(t.connected, &(struct msghdr){0}, 0))
 CALL(takes_descriptors, recvmsg(t.far, &(struct msghdr){0}, MSG_DONTWAIT))
 CALL(makes_pipes, pipe2((int[2]){0}, 0))

@@ -1,5 +1,8 @@
 #include "../../server/worker/wire.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -112,7 +115,7 @@ static void test_wire_short_write_is_done_at_once(void **state)
 {
 	(void)state;
 	char got[4];
-	assert_int_equal(wire_write(&t.wire, SPAN_LIT("abc")), WIRE_DONE);
+	assert_int_equal(wire_write(&t.wire, SPAN_LIT("abc"), false), WIRE_DONE);
 	assert_int_equal(recv(t.fd, got, sizeof got, 0), 3);
 	assert_false(wire_is_pending(&t.wire));
 	turn();
@@ -127,7 +130,7 @@ static void test_wire_long_write_arrives_whole(void **state)
 	char *lent = malloc(LARGE);
 	assert_non_null(lent);
 	memcpy(lent, t.large, LARGE);
-	assert_int_equal(wire_write(&t.wire, (struct span){lent, LARGE}), WIRE_PENDING);
+	assert_int_equal(wire_write(&t.wire, (struct span){lent, LARGE}, false), WIRE_PENDING);
 	free(lent); /* the wire has a copy of what is left */
 	assert_true(wire_is_pending(&t.wire));
 	assert_int_equal(send(t.fd, "x", 1, 0), 1);
@@ -151,23 +154,127 @@ static void test_wire_long_write_arrives_whole(void **state)
 static void test_wire_write_to_one_who_left_fails(void **state)
 {
 	(void)state;
-	assert_int_equal(wire_write(&t.wire, (struct span){t.large, LARGE}), WIRE_PENDING);
+	assert_int_equal(wire_write(&t.wire, (struct span){t.large, LARGE}, false), WIRE_PENDING);
 	(void)shutdown(t.fd, SHUT_RDWR);
 	turn();
 	turn();
 	assert_int_equal(t.failed, 1);
-	assert_int_equal(wire_write(&t.wire, SPAN_LIT("abc")), WIRE_FAILED);
+	assert_int_equal(wire_write(&t.wire, SPAN_LIT("abc"), false), WIRE_FAILED);
 	assert_false(wire_is_pending(&t.wire));
 }
 
 static void test_wire_closed_while_writing_frees_all(void **state)
 {
 	(void)state;
-	assert_int_equal(wire_write(&t.wire, (struct span){t.large, LARGE}), WIRE_PENDING);
+	assert_int_equal(wire_write(&t.wire, (struct span){t.large, LARGE}, false), WIRE_PENDING);
 	wire_close(&t.wire);
 	turn();
 	assert_int_equal(t.written + t.failed, 0);
 	assert_int_equal(t.gone, 1);
+}
+
+/* wakes: would the loop, with nothing but descriptors to wait for? */
+static bool wakes(void)
+{
+	struct pollfd p = {.fd = uv_backend_fd(&t.loop), .events = POLLIN};
+	return poll(&p, 1, 0) != 0;
+}
+
+static void test_wire_half_closed_hears_of_the_end_later(void **state)
+{
+	(void)state;
+	turn();
+	assert_true(wire_half_close(&t.wire));
+	wire_start_deadline(&t.wire, 60000);
+	assert_int_equal(send(t.fd, "abc", 3, 0), 3);
+	assert_int_equal(shutdown(t.fd, SHUT_WR), 0);
+	turn();
+	assert_false(wakes());
+	assert_int_equal(t.got_bytes + t.ends, 0);
+	(void)uv_run(&t.loop, UV_RUN_DEFAULT); /* the timer holds it */
+	assert_int_equal(t.got_bytes, 3);
+	assert_int_equal(t.ends, 1);
+	assert_int_equal(t.errors + t.deadlines, 0);
+}
+
+static void test_wire_half_closed_is_looked_at_again_and_again(void **state)
+{
+	(void)state;
+	assert_true(wire_half_close(&t.wire));
+	wire_start_deadline(&t.wire, 60000);
+	for (size_t i = 1; i <= 3; i++) {
+		assert_int_equal(send(t.fd, "a", 1, 0), 1);
+		for (int turns = 0; t.got_bytes < i && turns < 100; turns++)
+			(void)uv_run(&t.loop, UV_RUN_ONCE);
+		assert_int_equal(t.got_bytes, i);
+	}
+	assert_int_equal(t.ends + t.deadlines, 0);
+}
+
+static void test_wire_half_closed_is_looked_at_when_asked(void **state)
+{
+	(void)state;
+	assert_true(wire_half_close(&t.wire));
+	wire_start_deadline(&t.wire, 60000);
+	wire_look(&t.wire);
+	assert_int_equal(t.ends, 0);
+	assert_int_equal(send(t.fd, t.large, 2500, 0), 2500);
+	wire_look(&t.wire);
+	assert_int_equal(t.got_bytes, 2500);
+	assert_int_equal(shutdown(t.fd, SHUT_WR), 0);
+	wire_look(&t.wire);
+	assert_int_equal(t.ends, 1);
+}
+
+static void test_wire_half_closed_keeps_its_deadline(void **state)
+{
+	(void)state;
+	assert_true(wire_half_close(&t.wire));
+	uv_update_time(&t.loop);
+	uint64_t began = uv_hrtime();
+	wire_start_deadline(&t.wire, 10); /* sooner than any look */
+	while (t.deadlines == 0)
+		(void)uv_run(&t.loop, UV_RUN_ONCE);
+	assert_true(uv_hrtime() - began >= 9000000);
+	wire_start_deadline(&t.wire, 320); /* later than the first looks */
+	began = uv_hrtime();
+	while (t.deadlines == 1)
+		(void)uv_run(&t.loop, UV_RUN_ONCE);
+	assert_true(uv_hrtime() - began >= 310000000);
+}
+
+/* connect_by_tcp: instead of the pair of sockets that set_up made. */
+static void connect_by_tcp(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, len) | listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+	wire_close(&t.wire);
+	(void)uv_run(&t.loop, UV_RUN_DEFAULT);
+	(void)close(t.fd);
+	t.gone = 0;
+	t.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(t.fd, (struct sockaddr *)&a, len), 0);
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0); /* as listener.c */
+	(void)close(listener);
+	assert_true(wire_open(&t.wire, &t.loop, fd, &events, uv_buf_init(t.read_bytes, sizeof t.read_bytes)));
+}
+
+static void test_wire_last_write_waits_for_the_half_close(void **state)
+{
+	(void)state;
+	char got[10];
+	connect_by_tcp();
+	assert_int_equal(wire_write(&t.wire, SPAN_LIT("abc"), false), WIRE_DONE);
+	assert_int_equal(recv(t.fd, got, sizeof got, MSG_DONTWAIT), 3);
+	assert_int_equal(wire_write(&t.wire, SPAN_LIT("defg"), true), WIRE_DONE);
+	assert_int_equal(recv(t.fd, got, sizeof got, MSG_DONTWAIT), -1);
+	assert_true(wire_half_close(&t.wire));
+	assert_int_equal(recv(t.fd, got, sizeof got, MSG_DONTWAIT), 4);
+	assert_int_equal(recv(t.fd, got, sizeof got, MSG_DONTWAIT), 0);
 }
 
 static void test_wire_has_one_deadline(void **state)
@@ -189,6 +296,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wire_long_write_arrives_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_write_to_one_who_left_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_closed_while_writing_frees_all, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_half_closed_hears_of_the_end_later, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_half_closed_is_looked_at_again_and_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_half_closed_is_looked_at_when_asked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_half_closed_keeps_its_deadline, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_last_write_waits_for_the_half_close, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_has_one_deadline, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
