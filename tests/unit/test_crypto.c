@@ -323,12 +323,137 @@ static void test_crypto_sha2(void **state)
 	}
 }
 
+/* --- records --- */
+
+#define GCM_PLAIN \
+	"d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72" \
+	"1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"
+#define GCM_DATA "feedfacedeadbeeffeedfacedeadbeefabaddad2"
+
+static const struct {
+	int line;
+	psa_key_type_t type;
+	psa_algorithm_t alg;
+	const char *key, *nonce, *data, *plain, *sealed; /* the tag last */
+} records[] = {
+	/* McGrew and Viega, The Galois/Counter Mode of Operation, test cases 1, 4, 5 (another length of nonce), 16 */
+	{__LINE__, PSA_KEY_TYPE_AES, PSA_ALG_GCM, "00000000000000000000000000000000", "000000000000000000000000", "",
+	 "", "58e2fccefa7e3061367f1d57a4e7455a"},
+	{__LINE__, PSA_KEY_TYPE_AES, PSA_ALG_GCM, "feffe9928665731c6d6a8f9467308308", "cafebabefacedbaddecaf888",
+	 GCM_DATA, GCM_PLAIN,
+	 "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa051ba30b396a0aa"
+	 "c97"
+	 "3d58e0915bc94fbc3221a5db94fae95ae7121a47"},
+	{__LINE__, PSA_KEY_TYPE_AES, PSA_ALG_GCM, "feffe9928665731c6d6a8f9467308308", "cafebabefacedbad", GCM_DATA,
+	 GCM_PLAIN,
+	 "61353b4c2806934a777ff51fa22a4755699b2a714fcdc6f83766e5f97b6c742373806900e49f24b22b097544d4896b424989b5e1ebac0"
+	 "f07"
+	 "c23f45983612d2e79e3b0785561be14aaca2fccb"},
+	{__LINE__, PSA_KEY_TYPE_AES, PSA_ALG_GCM, "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308",
+	 "cafebabefacedbaddecaf888", GCM_DATA, GCM_PLAIN,
+	 "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7"
+	 "a0a"
+	 "bcc9f66276fc6ece0f4e1768cddf8853bb2d551b"},
+	/* RFC 8439 2.8.2 */
+	{__LINE__, PSA_KEY_TYPE_CHACHA20, PSA_ALG_CHACHA20_POLY1305,
+	 "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f", "070000004041424344454647",
+	 "50515253c0c1c2c3c4c5c6c7",
+	 "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a204966204920636f756c64206f6"
+	 "666"
+	 "657220796f75206f6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73637265656e20776f756c642062652"
+	 "069"
+	 "742e",
+	 "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e060"
+	 "b29"
+	 "05d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586cec"
+	 "64b"
+	 "61161ae10b594f09e26a7e902ecbd0600691"},
+};
+
+static psa_key_id_t record_key(size_t i)
+{
+	psa_key_attributes_t a = PSA_KEY_ATTRIBUTES_INIT;
+	struct bytes key = unhex(records[i].key);
+	psa_key_id_t id;
+	psa_set_key_type(&a, records[i].type);
+	psa_set_key_algorithm(&a, records[i].alg);
+	psa_set_key_usage_flags(&a, PSA_KEY_USAGE_ENCRYPT | PSA_KEY_USAGE_DECRYPT);
+	assert_int_equal(psa_import_key(&a, key.p, key.len, &id), PSA_SUCCESS);
+	return id;
+}
+
+static void check_encrypt(size_t i, psa_key_id_t key)
+{
+	struct bytes nonce = unhex(records[i].nonce), data = unhex(records[i].data), sealed = unhex(records[i].sealed);
+	struct bytes b = unhex(records[i].plain); /* in place, as TLS does it */
+	size_t len = b.len;
+	psa_status_t rc = psa_aead_encrypt(key, records[i].alg, nonce.p, nonce.len, data.p, data.len, b.p, len, b.p,
+					   sealed.len, &b.len);
+	if (rc || b.len != sealed.len || memcmp(b.p, sealed.p, b.len) != 0)
+		fail_msg("line %d: %d, or other bytes", records[i].line, (int)rc);
+	rc = psa_aead_encrypt(key, records[i].alg, nonce.p, nonce.len, data.p, data.len, b.p, len, b.p, sealed.len - 1,
+			      &b.len);
+	if (rc != PSA_ERROR_BUFFER_TOO_SMALL)
+		fail_msg("line %d: %d where there is no room for the tag", records[i].line, (int)rc);
+}
+
+/* decrypt: what records[i] has, in place, with one bit of the data or of what was encrypted turned; -1: none. */
+static psa_status_t decrypt(size_t i, psa_key_id_t key, int data_bit, int bit, struct bytes *b)
+{
+	struct bytes nonce = unhex(records[i].nonce), data = unhex(records[i].data);
+	*b = unhex(records[i].sealed);
+	if (data_bit >= 0)
+		data.p[data_bit / 8] ^= (uint8_t)(1 << data_bit % 8);
+	if (bit >= 0)
+		b->p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	return psa_aead_decrypt(key, records[i].alg, nonce.p, nonce.len, data.p, data.len, b->p, b->len, b->p, b->len,
+				&b->len);
+}
+
+static void check_decrypt(size_t i, psa_key_id_t key)
+{
+	struct bytes plain = unhex(records[i].plain), b;
+	psa_status_t rc = decrypt(i, key, -1, -1, &b);
+	if (rc || b.len != plain.len || memcmp(b.p, plain.p, b.len) != 0)
+		fail_msg("line %d: %d, or other bytes", records[i].line, (int)rc);
+	for (int bit = 0; bit < (int)strlen(records[i].sealed) * 4; bit++) {
+		rc = decrypt(i, key, -1, bit, &b);
+		if (rc != PSA_ERROR_INVALID_SIGNATURE || (plain.len && memcmp(b.p, plain.p, plain.len / 2) == 0))
+			fail_msg("line %d: %d with bit %d turned, or it can be read", records[i].line, (int)rc, bit);
+	}
+	for (int bit = 0; bit < (int)strlen(records[i].data) * 4; bit++)
+		assert_int_equal(decrypt(i, key, bit, -1, &b), PSA_ERROR_INVALID_SIGNATURE);
+	rc = psa_aead_decrypt(key, records[i].alg, b.p, 12, NULL, 0, b.p, 15, b.p, sizeof b.p, &b.len);
+	if (rc == PSA_SUCCESS)
+		fail_msg("line %d: less than a tag is taken", records[i].line);
+}
+
+static void test_crypto_records(void **state)
+{
+	(void)state;
+	psa_key_id_t keys[COUNT(records)];
+	for (size_t i = 0; i < COUNT(records); i++)
+		keys[i] = record_key(i);
+	for (size_t i = 0; i < COUNT(records); i++) {
+		check_encrypt(i, keys[i]);
+		check_decrypt(i, keys[i]);
+	}
+	for (size_t i = 0; i < COUNT(records); i++) { /* a key that goes takes none of the others with it */
+		check_encrypt(i, keys[i]);
+		if (i)
+			assert_int_equal(psa_destroy_key(keys[i]), PSA_SUCCESS);
+		check_encrypt(0, keys[0]);
+	}
+	assert_int_equal(psa_destroy_key(keys[0]), PSA_SUCCESS);
+}
+
 static void test_crypto_starts_again(void **state)
 {
 	mbed_stop();
 	assert_int_equal(mbed_start(NULL), 0);
 	assert_int_equal(mbed_start(NULL), 0);
 	test_crypto_p256_signs(state);
+	test_crypto_records(state);
 }
 
 int main(void)
@@ -340,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_crypto_p256_signs),
 		cmocka_unit_test(test_crypto_rsa_signs),
 		cmocka_unit_test(test_crypto_sha2),
+		cmocka_unit_test(test_crypto_records),
 		cmocka_unit_test(test_crypto_starts_again),
 	};
 	return cmocka_run_group_tests_name("crypto", tests, start, stop);

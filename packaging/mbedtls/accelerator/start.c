@@ -29,6 +29,7 @@ static void stop(void)
 	EVP_MD_free(a->sha256);
 	EVP_MD_free(a->sha384);
 	EVP_MD_free(a->sha512);
+	accelerator_stop_aead(a);
 	*a = (struct accelerator){0};
 }
 
@@ -62,8 +63,9 @@ static psa_status_t make_key(const struct trial *t, psa_key_id_t *out)
 	psa_set_key_type(&attributes, t->type);
 	psa_set_key_bits(&attributes, t->bits);
 	psa_set_key_algorithm(&attributes, t->alg);
-	psa_set_key_usage_flags(&attributes,
-				PSA_KEY_USAGE_SIGN_HASH | PSA_KEY_USAGE_VERIFY_HASH | PSA_KEY_USAGE_DERIVE);
+	psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_HASH | PSA_KEY_USAGE_VERIFY_HASH |
+						     PSA_KEY_USAGE_DERIVE | PSA_KEY_USAGE_ENCRYPT |
+						     PSA_KEY_USAGE_DECRYPT);
 	return psa_generate_key(&attributes, out);
 }
 
@@ -111,16 +113,38 @@ static psa_status_t try_signature(const struct trial *t)
 	return rc;
 }
 
+/* try_record: what was encrypted can be read, and nothing else. */
+static psa_status_t try_record(const struct trial *t)
+{
+	psa_key_id_t key = 0;
+	uint8_t nonce[12] = {0}, plain[4] = "abc", sealed[4 + 16], opened[4] = {0};
+	size_t len;
+	psa_status_t rc = make_key(t, &key);
+	if (rc == PSA_SUCCESS)
+		rc = psa_aead_encrypt(key, t->alg, nonce, sizeof nonce, NULL, 0, plain, sizeof plain, sealed,
+				      sizeof sealed, &len);
+	if (rc == PSA_SUCCESS)
+		rc = psa_aead_decrypt(key, t->alg, nonce, sizeof nonce, NULL, 0, sealed, len, opened, sizeof opened,
+				      &len);
+	if (rc == PSA_SUCCESS && memcmp(plain, opened, sizeof plain) != 0)
+		rc = PSA_ERROR_CORRUPTION_DETECTED;
+	(void)psa_destroy_key(key);
+	return rc;
+}
+
 static psa_status_t try_all(void)
 {
 	static const struct trial x25519 = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_MONTGOMERY), 255, PSA_ALG_ECDH};
 	static const struct trial p256 = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), 256, PSA_ALG_ECDH};
 	static const struct trial ecdsa = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), 256,
 					   PSA_ALG_ECDSA(PSA_ALG_SHA_256)};
+	static const struct trial aes = {PSA_KEY_TYPE_AES, 128, PSA_ALG_GCM};
 	psa_status_t rc = try_agreement(&x25519);
 	if (rc == PSA_SUCCESS)
 		rc = try_agreement(&p256);
-	return rc ? rc : try_signature(&ecdsa);
+	if (rc == PSA_SUCCESS)
+		rc = try_signature(&ecdsa);
+	return rc ? rc : try_record(&aes);
 }
 
 static psa_status_t start(void)
@@ -131,7 +155,7 @@ static psa_status_t start(void)
 	struct accelerator *a = &accelerator;
 	if (sodium_init() < 0) /* 1: it was called before */
 		return PSA_ERROR_GENERIC_ERROR;
-	if (OPENSSL_init_crypto(options, NULL) == 1 && start_p256(a) && start_hashes(a))
+	if (OPENSSL_init_crypto(options, NULL) == 1 && start_p256(a) && start_hashes(a) && accelerator_start_aead(a))
 		return try_all();
 	return accelerator_failed(PSA_ERROR_GENERIC_ERROR);
 }
