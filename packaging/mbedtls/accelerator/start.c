@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <sodium.h>
 #include <string.h>
 
 psa_status_t __real_psa_crypto_init(void);
@@ -153,8 +152,6 @@ static psa_status_t start(void)
 	 * a process that ends in a hurry shall not stumble there. */
 	const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT;
 	struct accelerator *a = &accelerator;
-	if (sodium_init() < 0) /* 1: it was called before */
-		return PSA_ERROR_GENERIC_ERROR;
 	if (OPENSSL_init_crypto(options, NULL) == 1 && start_p256(a) && start_hashes(a) && accelerator_start_aead(a))
 		return try_all();
 	return accelerator_failed(PSA_ERROR_GENERIC_ERROR);

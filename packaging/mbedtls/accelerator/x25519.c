@@ -1,5 +1,10 @@
 /* X25519 over libsodium, in place of mbedTLS's two functions; what is not that curve goes on to them. libcrypto's own
- * is as fast, but it lets nobody have it without making key objects, which costs half as much again. */
+ * needs 57 us for the two, with its key objects.
+ *
+ * Nobody calls sodium_init: it opens random sources that are not needed here and makes the library fit for threads that
+ * we have not, but where the processor has AVX it also prefers, as of 1.0.18, code with which a public key costs 28 us
+ * instead of 12, and a secret no less than the 30 of the portable one. Both are constant in time. Whether they work is
+ * tried by start.c before anything depends on it. */
 #include "accelerator.h"
 
 #include <sodium.h>
