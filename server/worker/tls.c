@@ -40,10 +40,11 @@ static const int suites_all[] = {
 /* The library follows the client's order in TLS 1.3 whatever ours is, and OpenSSL's begins with AES-256. */
 static const int suites_aes128[] = {MBEDTLS_TLS1_3_AES_128_GCM_SHA256, SUITES_TLS12, 0};
 
+/* Nothing that costs much, for whoever connects may insist on it: a key exchange takes 0.05 ms with these, with
+ * P-384 2.9, and 1 by libcrypto 3.0. A client that has that one alone is refused; certificates may have it. */
 static const uint16_t groups[] = {
 	MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
 	MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
-	MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
 	MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
 };
 

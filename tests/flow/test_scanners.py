@@ -29,7 +29,7 @@ TLS12_ORDER = {
     ]
     for kind in HOSTS
 }
-GROUPS = {"x25519", "secp256r1", "secp384r1"}
+GROUPS = {"x25519", "secp256r1"}
 
 # testssl.sh's finding -> (severity, why it is none of the server's). All else must be OK or INFO.
 EXCEPTIONS = {
@@ -169,10 +169,10 @@ def test_A_S7_testssl_sees_our_order(testssl):
     assert findings["cipher_negotiated"]["finding"].startswith("TLS_AES_128_GCM_SHA256,")
 
 
-def test_R20_testssl_sees_six_suites_three_curves_and_no_finite_field(testssl):
+def test_R20_testssl_sees_six_suites_two_curves_and_no_finite_field(testssl):
     findings = testssl["ECDSA"]
     assert set(findings["PFS_ciphers"]["finding"].split()) == {*TLS13_ORDER, *TLS12_ORDER["ECDSA"]}
-    assert set(findings["PFS_ECDHE_curves"]["finding"].split()) == {"prime256v1", "secp384r1", "X25519"}
+    assert set(findings["PFS_ECDHE_curves"]["finding"].split()) == {"prime256v1", "X25519"}
     assert "DH_groups" not in findings
 
 
