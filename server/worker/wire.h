@@ -25,7 +25,7 @@ struct wire_events {
 struct wire {
 	uint32_t magic;
 	bool is_closing, is_half_closed;
-	int handle_count;     /* of tcp and timer, those that the loop still knows */
+	uint8_t handle_count; /* of tcp and timer, those that the loop still knows */
 	uint64_t deadline_ms; /* on the loop's clock */
 	const struct wire_events *events;
 	uv_buf_t read_into;

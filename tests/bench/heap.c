@@ -1,20 +1,23 @@
-/* heap: preloaded, it counts the bytes that a process has from malloc and has not given back, as the allocator rounds
- * them, in $HEAP_FOLDER/<pid>: one number of eight bytes, there to be read at any time. For tests/bench/handshake.
+/* heap: preloaded, it counts the bytes that a process has asked malloc for and has not given back, each piece rounded
+ * up as the allocator does at least, in $HEAP_FOLDER/<pid>: one number of eight bytes, there to be read at any time.
+ * For tests/bench/handshake. The same pieces are the same number, always, unlike with malloc_usable_size: now and then
+ * a piece is sixteen bytes longer, because a remainder was too short for anything else.
  *
  * The processes that it counts have one thread that allocates, or several: the sum is atomic. */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 /* glibc's own, which are there for such as us: nothing has to be looked up before the first call */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
 
@@ -41,35 +44,89 @@ __attribute__((constructor)) static void start(void)
 	in_use = shared;
 }
 
-static void *count(void *p)
+/* In front of each piece. */
+struct head {
+	void *start; /* where the allocator's piece begins */
+	size_t size; /* as asked for */
+};
+_Static_assert(sizeof(struct head) % _Alignof(max_align_t) == 0, "what follows it is aligned");
+
+static struct head *head_of(void *p)
 {
-	if (p)
-		atomic_fetch_add(in_use, (long long)malloc_usable_size(p));
+	return (struct head *)p - 1;
+}
+
+static long long rounded(size_t size)
+{
+	const size_t own = sizeof(size_t), step = 2 * sizeof(size_t); /* of glibc */
+	size_t all = (size + own + step - 1) / step * step;
+	return (long long)((all < 2 * step ? 2 * step : all) - own);
+}
+
+/* hand_out: the piece behind its head, counted. offset: of the piece in what the allocator gave. */
+static void *hand_out(void *start, size_t offset, size_t size)
+{
+	if (!start)
+		return NULL;
+	void *p = (char *)start + offset;
+	*head_of(p) = (struct head){start, size};
+	atomic_fetch_add(in_use, rounded(size));
 	return p;
 }
 
 void *malloc(size_t size)
 {
-	return count(__libc_malloc(size));
+	if (size > PTRDIFF_MAX - sizeof(struct head)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return hand_out(__libc_malloc(sizeof(struct head) + size), sizeof(struct head), size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-	return count(__libc_calloc(n, size));
+	size_t all;
+	if (__builtin_mul_overflow(n, size, &all) || all > PTRDIFF_MAX - sizeof(struct head)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return hand_out(__libc_calloc(1, sizeof(struct head) + all), sizeof(struct head), all);
+}
+
+void free(void *p)
+{
+	if (!p)
+		return;
+	struct head h = *head_of(p);
+	atomic_fetch_sub(in_use, rounded(h.size));
+	__libc_free(h.start);
 }
 
 void *realloc(void *p, size_t size)
 {
-	long long before = p ? (long long)malloc_usable_size(p) : 0;
-	void *q = __libc_realloc(p, size);
-	if (q || size == 0)
-		atomic_fetch_sub(in_use, before);
-	return count(q);
+	if (!p)
+		return malloc(size);
+	if (size == 0) {
+		free(p);
+		return NULL;
+	}
+	void *q = malloc(size);
+	if (!q)
+		return NULL;
+	size_t had = head_of(p)->size;
+	memcpy(q, p, had < size ? had : size);
+	free(p);
+	return q;
 }
 
 void *memalign(size_t alignment, size_t size)
 {
-	return count(__libc_memalign(alignment, size));
+	size_t offset = alignment < sizeof(struct head) ? sizeof(struct head) : alignment;
+	if (size > PTRDIFF_MAX - offset) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return hand_out(__libc_memalign(alignment, offset + size), offset, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
@@ -86,9 +143,7 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 	return 0;
 }
 
-void free(void *p)
+size_t malloc_usable_size(void *p)
 {
-	if (p)
-		atomic_fetch_sub(in_use, (long long)malloc_usable_size(p));
-	__libc_free(p);
+	return p ? head_of(p)->size : 0;
 }
