@@ -178,7 +178,7 @@ static double percentile_ms(const struct job *j, unsigned per_mille)
 static void print(struct job *j, double seconds)
 {
 	qsort(j->took_us, j->count, sizeof *j->took_us, compare);
-	(void)printf("{\"good\": %u, \"bad\": %u, \"seconds\": %.2f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"max_ms\": "
+	(void)printf("{\"good\": %u, \"bad\": %u, \"seconds\": %.6f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"max_ms\": "
 		     "%.2f}\n",
 		     atomic_load(&j->good_count), atomic_load(&j->bad_count), seconds, percentile_ms(j, 500),
 		     percentile_ms(j, 990), percentile_ms(j, 1000));
