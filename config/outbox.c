@@ -135,14 +135,20 @@ bool outbox_is_to_be_filled(const struct settings *was, const struct settings *n
 /* --- what is out -------------------------------------------------------------------------------------------------- */
 
 struct stored_published {
+	uint8_t has_host, has_report, has_policy, reserved[5];
 	char id[DOMAIN_ID_MAX_BYTES];
 	int64_t at_unix_s;
 };
 
-int published_put(struct db_txn *txn, struct span domain, const char *id, int64_t now_unix_s, struct err *err)
+int published_put(struct db_txn *txn, struct span domain, const struct published *p, struct err *err)
 {
-	struct stored_published s = {.at_unix_s = now_unix_s};
-	memcpy(s.id, id, strnlen(id, sizeof s.id));
+	struct stored_published s = {
+		.has_host = p->has_host,
+		.has_report = p->has_report,
+		.has_policy = p->has_policy,
+		.at_unix_s = p->at_unix_s,
+	};
+	memcpy(s.id, p->id, strnlen(p->id, sizeof s.id));
 	return db_put(txn, DB_PUBLISHED, domain, (struct span){(const char *)&s, sizeof s}, err);
 }
 
@@ -156,7 +162,12 @@ int published_get(struct db_txn *txn, struct span domain, struct published *out)
 	if (value.len != sizeof s)
 		return ERR_IO;
 	memcpy(&s, value.p, sizeof s);
-	*out = (struct published){.at_unix_s = s.at_unix_s};
+	*out = (struct published){
+		.has_host = s.has_host,
+		.has_report = s.has_report,
+		.has_policy = s.has_policy,
+		.at_unix_s = s.at_unix_s,
+	};
 	memcpy(out->id, s.id, sizeof s.id);
 	return 0;
 }

@@ -49,13 +49,14 @@ int outbox_hurry(struct db_txn *txn, struct err *err);
  * who publishes? was: NULL: there were no settings. */
 bool outbox_is_to_be_filled(const struct settings *was, const struct settings *now);
 
-/* published: the _mta-sts record of a domain that is out. */
+/* published: what of a domain is out. */
 struct published {
-	char id[DOMAIN_ID_MAX_BYTES + 1]; /* NUL behind; empty: it points to that of a policy */
-	int64_t at_unix_s;
+	bool has_host, has_report, has_policy;
+	char id[DOMAIN_ID_MAX_BYTES + 1]; /* in its _mta-sts record, NUL behind; empty: it points to that of a policy */
+	int64_t at_unix_s;                /* the last time */
 };
 
-int published_put(struct db_txn *txn, struct span domain, const char *id, int64_t now_unix_s, struct err *err);
+int published_put(struct db_txn *txn, struct span domain, const struct published *p, struct err *err);
 int published_get(struct db_txn *txn, struct span domain, struct published *out); /* 0, ERR_NOENT, ERR_IO */
 int published_drop(struct db_txn *txn, struct span domain, struct err *err); /* nor an error when it was not there */
 

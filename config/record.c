@@ -47,6 +47,7 @@ int record_set_begin(struct record_set *s, struct span domain, size_t policy_cou
 	buf_reset(&s->text);
 	s->count = 0;
 	s->domain = domain;
+	s->is_host_out = s->is_report_out = false;
 	if (policy_count > POLICIES_MAX)
 		return ERR_RANGE;
 	/* so that spans into it stay */
@@ -105,6 +106,18 @@ static void add_host(struct record_set *s, struct record like, const struct sett
 	add_addresses(s, like, RECORD_AAAA, settings);
 }
 
+/* What was there is not known any more, only that there was something. */
+static void add_deletions(struct record_set *s, struct record like, struct span prefix, enum record_type from,
+			  enum record_type to)
+{
+	like.state = RECORD_GONE;
+	like.until_unix_s = 0;
+	for (int type = (int)from; type <= (int)to; type++) {
+		like.type = (enum record_type)type;
+		add(s, &like, prefix, (struct span){"", 0}, "");
+	}
+}
+
 /* RFC 8461 3.1; exactly this form is accepted by all senders that we know */
 static void add_id(struct record_set *s, struct record like, struct span prefix, const char *id)
 {
@@ -158,11 +171,16 @@ int record_add_domain(struct record_set *s, const struct domain_row *row, const 
 	bool is_withdrawn = row->state == DOMAIN_WITHDRAWN;
 	struct record like = {.ttl_s = row->ttl_s, .until_unix_s = is_withdrawn ? row->cached_until_unix_s : 0};
 	like.state = state == RECORD_GONE ? state : is_withdrawn ? RECORD_WITHDRAWING : RECORD_LIVE;
+	size_t count_before = s->count;
 	add_host(s, like, settings);
+	if (s->is_host_out && s->count == count_before)
+		add_deletions(s, like, SPAN_LIT("mta-sts"), RECORD_CNAME, RECORD_AAAA);
 	/* RFC 8460 3; before the policy's record, so that the first failures are reported */
 	like.type = RECORD_TXT;
 	if (row->tls_rpt.len)
 		add(s, &like, SPAN_LIT("_smtp._tls"), row->tls_rpt, "");
+	else if (s->is_report_out)
+		add_deletions(s, like, SPAN_LIT("_smtp._tls"), RECORD_TXT, RECORD_TXT);
 	like.state = state;
 	if (delegated_speaks(row, settings))
 		add_pointer(s, like, row->policy, settings->dns_delegate);

@@ -33,7 +33,7 @@ struct record {
 	int64_t until_unix_s; /* RECORD_WITHDRAWING: when it can be deleted; RECORD_GONE: since when; else 0 */
 };
 
-enum { RECORD_ADDRESSES_MAX = 64, RECORDS_MAX = RECORD_ADDRESSES_MAX + 2, RECORD_DATA_MAX_BYTES = 2048 };
+enum { RECORD_ADDRESSES_MAX = 64, RECORDS_MAX = RECORD_ADDRESSES_MAX + 5, RECORD_DATA_MAX_BYTES = 2048 };
 
 /* The records of one domain, in the order in which they are to be published: those of policies, host, _smtp._tls,
  * _mta-sts. Those of one name stand together, and among them those of one type. */
@@ -41,6 +41,9 @@ struct record_set {
 	struct record *items;
 	size_t count, capacity;
 	struct span domain;
+	/* set by the caller after record_set_begin, if he knows: what of the domain is in the DNS, and is to be deleted
+	 * where the settings have no such record any more */
+	bool is_host_out, is_report_out;
 	struct buf text; /* what the records' spans point into */
 };
 

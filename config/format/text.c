@@ -59,7 +59,7 @@ void text_add_state(struct buf *out, const struct record *r)
 {
 	char date[CLOCK_ISO_BYTES];
 	(void)buf_add_text(out, record_state_name(r->state));
-	if (r->state != RECORD_WITHDRAWING && r->state != RECORD_GONE)
+	if ((r->state != RECORD_WITHDRAWING && r->state != RECORD_GONE) || r->until_unix_s == 0)
 		return;
 	clock_render_iso(r->until_unix_s, date);
 	(void)buf_add_text(out, r->state == RECORD_GONE ? " since " : " until ");

@@ -105,7 +105,7 @@ void publishing_add_domain_text(struct buf *out, const struct context *c, struct
 	char date[CLOCK_ISO_BYTES];
 	if (!c->is_publishing)
 		return;
-	if (published_get(c->txn, domain, &published) == 0) {
+	if (published_get(c->txn, domain, &published) == 0 && published.has_policy) {
 		clock_render_iso(published.at_unix_s, date);
 		(void)buf_printf(out, "  published    %s%s, at %s\n", published.id[0] ? "id " : "CNAME", published.id,
 				 date);
@@ -127,7 +127,7 @@ void publishing_add_domain_json(struct json *j, const struct context *c, struct 
 {
 	struct outbox_entry entry;
 	struct published published = {.id = ""};
-	bool is_out = c->is_publishing && published_get(c->txn, domain, &published) == 0;
+	bool is_out = c->is_publishing && published_get(c->txn, domain, &published) == 0 && published.has_policy;
 	bool is_owed = c->is_publishing && outbox_get(c->txn, domain, &entry) == 0;
 	json_key(j, "published");
 	if (is_out) {

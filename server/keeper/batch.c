@@ -77,6 +77,16 @@ static int make_room(struct batch *b)
 	return 0;
 }
 
+static bool has_live(const struct record_set *s, struct span prefix)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct record *r = &s->items[i];
+		if (r->state != RECORD_GONE && r->name.len > prefix.len && memcmp(r->name.p, prefix.p, prefix.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* An item for domain, whose records, if any, are in the offer. */
 static int add_item(struct batch *b, struct span domain, const struct outbox_entry *entry, struct batch_item item)
 {
@@ -85,6 +95,8 @@ static int add_item(struct batch *b, struct span domain, const struct outbox_ent
 	item.name_at = b->names.len;
 	item.name_len = domain.len;
 	item.version = entry->version;
+	item.has_host = has_live(&b->offer.set, SPAN_LIT("mta-sts."));
+	item.has_report = has_live(&b->offer.set, SPAN_LIT("_smtp._tls."));
 	if (b->record_count == 0 && b->offer.set.count)
 		(void)b->format->begin(&b->input);
 	if (b->offer.set.count)
@@ -108,9 +120,9 @@ static int add_rest(struct batch *b, const struct offer_world *w, struct span do
 	if (b->format->says_all && entry->failure_count)
 		return BATCH_WITHHELD; /* a run that failed may have published it all the same */
 	int rc = b->format->says_all ? published_get(w->txn, domain, &published) : ERR_NOENT;
-	if (rc == 0)
+	if (rc == 0 && published.has_policy)
 		return BATCH_WITHHELD;
-	return rc == ERR_NOENT ? add_item(b, domain, entry, (struct batch_item){.is_whole = false}) : rc;
+	return rc == 0 || rc == ERR_NOENT ? add_item(b, domain, entry, (struct batch_item){.is_whole = false}) : rc;
 }
 
 static struct batch_item whole_item(const struct offer *o)
@@ -190,14 +202,31 @@ static bool is_known(struct db_txn *txn, struct span domain)
 	return domains_get(txn, domain, &row) != ERR_NOENT || gone_get(txn, domain, &row) != ERR_NOENT;
 }
 
+static int note_published(const struct batch_item *item, struct db_txn *txn, struct span domain, int64_t now_unix_s,
+			  struct err *err)
+{
+	struct published p = {.id = ""};
+	if (item->is_whole && item->is_gone)
+		return published_drop(txn, domain, err);
+	if (!is_known(txn, domain))
+		return 0;
+	if (published_get(txn, domain, &p) !=
+	    0) /* nothing was; or that is damaged, and what is known now replaces it */
+		p = (struct published){.id = ""};
+	p.has_host = item->has_host;
+	p.has_report = item->has_report;
+	p.at_unix_s = now_unix_s;
+	if (item->is_whole) {
+		p.has_policy = true;
+		memcpy(p.id, item->id, sizeof p.id);
+	}
+	return published_put(txn, domain, &p, err);
+}
+
 static int settle_done(const struct batch_item *item, struct db_txn *txn, struct span domain,
 		       struct outbox_entry *entry, bool is_newest, int64_t now_unix_s, struct err *err)
 {
-	int rc = 0;
-	if (item->is_whole && item->is_gone)
-		rc = published_drop(txn, domain, err);
-	else if (item->is_whole && is_known(txn, domain))
-		rc = published_put(txn, domain, item->id, now_unix_s, err);
+	int rc = note_published(item, txn, domain, now_unix_s, err);
 	if (rc || !is_newest)
 		return rc;
 	if (item->is_whole)

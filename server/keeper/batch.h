@@ -31,6 +31,7 @@ struct batch_item {
 	uint64_t version;
 	bool is_whole;                    /* its _mta-sts record is in it, or nothing is left to publish */
 	bool is_gone;                     /* … as a deletion */
+	bool has_host, has_report;        /* … beside it; as more than deletions */
 	char id[DOMAIN_ID_MAX_BYTES + 1]; /* of that record */
 };
 

@@ -3,6 +3,7 @@
 #include "../../base/err.h"
 #include "../../config/delegated.h"
 #include "../../config/gone.h"
+#include "../../config/outbox.h"
 #include "../../config/settings.h"
 
 void offer_init(struct offer *o)
@@ -41,6 +42,11 @@ static int add_domain(struct offer *o, const struct offer_world *w, struct span 
 		o->gate.has_pair = o->gate.is_early = false;
 	} else {
 		gate_look(w->txn, w->server, w->settings->dns_delegate, domain, w->now_unix_s, &o->gate);
+	}
+	struct published published;
+	if (w->settings->dns_publish_command.count && published_get(w->txn, domain, &published) == 0) {
+		o->set.is_host_out = published.has_host;
+		o->set.is_report_out = published.has_report;
 	}
 	int rc = record_add_domain(&o->set, row, w->settings, o->gate.is_open ? state : RECORD_WITHHELD);
 	if (rc == 0 && !o->gate.is_open && !w->wants_withheld)

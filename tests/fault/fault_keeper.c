@@ -170,7 +170,10 @@ static void prepare_batch(void)
 	fault_must(db_begin_write(store, &txn, &err), &err);
 	for (size_t i = 0; i < 3; i++) { /* gone: their gates are open */
 		fault_must(gone_put(txn, span_of(names[i]), &row, 1780272000, &err), &err);
-		fault_must(published_put(txn, span_of(names[i]), "6", 1780272000, &err), &err);
+		fault_must(published_put(txn, span_of(names[i]),
+					 &(struct published){.has_policy = true, .id = "6", .at_unix_s = 1780272000},
+					 &err),
+			   &err);
 		fault_must(outbox_put(txn, span_of(names[i]), 1780272000, &err), &err);
 	}
 	fault_must(db_commit(txn, &err), &err);

@@ -311,6 +311,37 @@ def test_a_withdrawn_domain_is_published_as_such_and_deleted_after_its_date(site
             assert len(bind.dig(f"{name}.example.net", kind)) == 1
 
 
+@pytest.mark.parametrize("is_withheld", [False, True])
+def test_records_that_the_settings_no_longer_have_are_deleted(site, bind, is_withheld):
+    hook = Hook(site, nsupdate(bind))
+    if not is_withheld:
+        site.certify("example.com")
+    kinds = [("mta-sts", "A"), ("mta-sts", "AAAA"), ("mta-sts", "CNAME"), ("_smtp._tls", "TXT")]
+
+    def out():
+        return {(name, kind) for name, kind in kinds if bind.ask(f"{name}.example.com.", kind)}
+
+    report = {"tls_rpt": '["mailto:t@example.com"]'}
+    stages = [
+        ({"host": "policy.example.org", **report}, {kinds[2], kinds[3]}),
+        ({"addresses": '[192.0.2.1, "2001:db8::1"]', **report}, {kinds[0], kinds[1], kinds[3]}),
+        ({"addresses": '["2001:db8::1"]'}, {kinds[1]}),
+        (report, {kinds[3]}),
+        ({}, set()),
+    ]
+    site.write(domains(tenant()), dns=hook.dns(**stages[0][0]))
+    with site.serve() as server:
+        for number, (settings, wanted) in enumerate(stages):
+            if number:
+                server.change(domains(tenant()), dns=hook.dns(**settings))
+            rig.wait_until(lambda wanted=wanted: out() == wanted, f"{wanted} and nothing else")
+            assert len(bind.dig("_mta-sts.example.com", "TXT")) == (0 if is_withheld else 1)
+        runs = len(hook.runs())
+        server.change(domains(tenant(max_age="604801")), dns=hook.dns())
+        if not is_withheld:
+            assert "mta-sts.example.com." not in hook.wait_runs(runs + 1)[-1].replace("_mta-sts.example.com.", "")
+
+
 def test_a_deletion_that_cannot_be_published_is_not_forgotten_after_its_month(site):
     hook = Hook(site)
     site.certify("example.com", "example.net", ends_days=300)

@@ -122,7 +122,9 @@ static void publish(void)
 	struct db_txn *txn;
 	insist(db_begin_write(dir.store, &txn, NULL) == 0);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		insist(published_put(txn, span_of(names[i]), "20260101", NOW_UNIX_S, NULL) == 0);
+		insist(published_put(txn, span_of(names[i]),
+				     &(struct published){.has_policy = true, .id = "20260101", .at_unix_s = NOW_UNIX_S},
+				     NULL) == 0);
 	insist(db_commit(txn, NULL) == 0);
 }
 

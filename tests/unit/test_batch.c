@@ -184,7 +184,8 @@ static void test_batch_without_certificate_gives_the_rest_once(void **state)
 	e.failure_count = 1;
 	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_WITHHELD);
 	e.failure_count = 0;
-	assert_int_equal(published_put(txn, SPAN_LIT("a.example"), "6", now_unix_s, NULL), 0);
+	assert_int_equal(
+		published_put(txn, SPAN_LIT("a.example"), &(struct published){.has_policy = true, .id = "6"}, NULL), 0);
 	assert_int_equal(batch_add(&b, &world, SPAN_LIT("a.example"), &e), BATCH_WITHHELD);
 }
 
@@ -240,7 +241,8 @@ static void test_batch_settle_says_what_became_of_each(void **state)
 	(void)state;
 	struct outbox_entry e;
 	struct published p;
-	assert_int_equal(published_put(txn, SPAN_LIT("a.example"), "6", now_unix_s, NULL), 0);
+	assert_int_equal(
+		published_put(txn, SPAN_LIT("a.example"), &(struct published){.has_policy = true, .id = "6"}, NULL), 0);
 	begin("nsupdate", 10);
 	assert_int_equal(add("a.example", 0), BATCH_ADDED);
 	assert_int_equal(batch_settle(&b, txn, false, now_unix_s, 0, NULL), 0);
@@ -356,7 +358,7 @@ static void test_batch_records_of_policies_wait_for_no_certificate_of_the_domain
 	struct domain_row row = {.mode = POLICY_ENFORCE, .id = "7", .max_age_s = 604800, .policy = LIT("one")};
 	static const char *const formats[] = {"nsupdate", "octodns"}; /* the other one says all that there is */
 	assert_int_equal(domains_put_into(txn, DB_DOMAINS, SPAN_LIT("sts.example"), &row, NULL), 0);
-	assert_int_equal(published_put(txn, SPAN_LIT("sts.example"), "", now_unix_s, NULL), 0);
+	assert_int_equal(published_put(txn, SPAN_LIT("sts.example"), &(struct published){.has_policy = true}, NULL), 0);
 	for (size_t i = 0; i < COUNT(formats); i++) {
 		e.is_begun = false;
 		begin(formats[i], 500);
