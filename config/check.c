@@ -232,7 +232,7 @@ static bool check_size(const struct check *c, size_t body_len)
 			     POLICY_BODY_MAX_BYTES);
 		return false;
 	}
-	if (body_len > POLICY_BODY_WARN_BYTES)
+	if (body_len > POLICY_BODY_WARN_BYTES && !c->is_quiet)
 		check_report(c, PROBLEM_WARNING, "E08", BIT(SPEC_MX), "use a wildcard",
 			     "the policy has %zu bytes; a sender in use reads no more than %d", body_len,
 			     POLICY_BODY_WARN_BYTES);

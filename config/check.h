@@ -33,6 +33,7 @@ struct check {
 	struct span policy_name;      /* of the named policy that applies; empty: none does */
 	const struct domain_row *row; /* what is served now; NULL: nothing, or it is not known */
 	bool wants_advice;            /* false: errors only, and what the past has to say */
+	bool is_quiet;                /* not even that: errors only */
 	struct problem_list *out;
 };
 

@@ -32,6 +32,17 @@ static bool is_live(const struct domain_row *row)
 	return row && row->state == DOMAIN_LIVE;
 }
 
+static bool check_id(const struct check *c, const struct past *p)
+{
+	const struct spec *v = &c->resolved->values;
+	if (!p->row || !p->is_body_changed || !spec_has(v, SPEC_ID) || !span_is(v->id, span_of(p->row->id)))
+		return true;
+	check_report(c, PROBLEM_ERROR, "E14", 0, "change the id together with the policy, or take it out",
+		     "%.*s: the policy changed but its id %s stayed; the old policy goes on being served",
+		     SPAN_ARG(c->domain), p->row->id);
+	return false;
+}
+
 static void warn_straight_to_enforce(const struct check *c, const struct past *p)
 {
 	char date[CLOCK_ISO_BYTES], since[CLOCK_ISO_BYTES + 32] = "";
@@ -139,18 +150,15 @@ static void warn_long_testing(const struct check *c, const struct past *p)
 bool check_history(const struct check *c, const struct domain_row *row, struct span old_body, bool is_body_changed,
 		   int64_t now_unix_s)
 {
-	const struct spec *v = &c->resolved->values;
 	struct past p = {row, old_body, is_body_changed, now_unix_s};
-	warn_straight_to_enforce(c, &p);
-	warn_short_enforce(c, &p);
-	if (!row)
-		return true;
-	if (is_body_changed && spec_has(v, SPEC_ID) && span_is(v->id, span_of(row->id))) {
-		check_report(c, PROBLEM_ERROR, "E14", 0, "change the id together with the policy, or take it out",
-			     "%.*s: the policy changed but its id %s stayed; the old policy goes on being served",
-			     SPAN_ARG(c->domain), row->id);
-		return false;
+	if (!c->is_quiet) {
+		warn_straight_to_enforce(c, &p);
+		warn_short_enforce(c, &p);
 	}
+	if (!check_id(c, &p))
+		return false;
+	if (c->is_quiet || !row)
+		return true;
 	warn_vanished_mx(c, &p);
 	inform_older_policy(c, &p);
 	warn_old_ttl(c, &p);

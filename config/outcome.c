@@ -78,6 +78,7 @@ int outcome_find(struct outcome *v, const struct outcome_input *in, struct probl
 			  .policy_name = spec_policy_name(in->spec, in->defaults),
 			  .row = in->has_history ? in->row : NULL,
 			  .wants_advice = in->wants_advice,
+			  .is_quiet = in->is_quiet,
 			  .out = out};
 	v->is_good = false;
 	spec_resolve(in->spec, in->policy, in->defaults, &v->resolved);

@@ -23,6 +23,7 @@ struct outcome_input {
 	const struct settings *settings;
 	struct check_places places;
 	bool wants_advice;            /* warnings about values, too: for people, and slow with long lists of mx */
+	bool is_quiet;                /* errors only: nobody will read the warnings; old_body is not looked at then */
 	bool has_history;             /* row and old_body say what was published: */
 	const struct domain_row *row; /* NULL: nothing ever was */
 	struct span old_body;
