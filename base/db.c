@@ -58,7 +58,7 @@ struct db_txn {
 	MDB_txn *txn;
 	struct db *db;
 	bool is_write;
-	/* A writer goes through tables mostly in the order of their keys: a cursor that stays where the last row was
+	/* Who goes through a table does so mostly in the order of its keys: a cursor that stays where the last row was
 	 * finds the next one on the same page, without a descent from the root. Opened with the first use. */
 	MDB_cursor *places[DB_TABLE_COUNT];
 };
@@ -319,6 +319,7 @@ void db_end(struct db_txn *take_txn)
 
 void db_reset(struct db_txn *txn)
 {
+	close_places(txn);
 	mdb_txn_reset(txn->txn);
 }
 
@@ -371,6 +372,28 @@ int db_get(struct db_txn *txn, enum db_table table, struct span key, struct span
 	return 0;
 }
 
+static bool is_at(MDB_cursor *place, MDB_cursor_op op, const MDB_val *k, MDB_val *v)
+{
+	MDB_val at;
+	return mdb_cursor_get(place, &at, v, op) == 0 && at.mv_size == k->mv_size &&
+	       memcmp(at.mv_data, k->mv_data, k->mv_size) == 0;
+}
+
+int db_get_in_turn(struct db_txn *txn, enum db_table table, struct span key, struct span *out)
+{
+	if (!is_key(key))
+		return ERR_NOENT;
+	MDB_cursor *place;
+	MDB_val k = val_of(key), v;
+	int rc = open_place(txn, table, &place);
+	if (rc == 0 && !is_at(place, MDB_NEXT, &k, &v))
+		rc = mdb_cursor_get(place, &k, &v, MDB_SET);
+	if (rc)
+		return code_of(rc);
+	*out = span_of_val(v);
+	return 0;
+}
+
 /* A key behind all others is appended: LMDB then fills its pages instead of leaving each half empty. */
 static int put(struct db_txn *txn, enum db_table table, MDB_val *k, MDB_val *v)
 {
@@ -379,14 +402,15 @@ static int put(struct db_txn *txn, enum db_table table, MDB_val *k, MDB_val *v)
 	int rc = open_place(txn, table, &place);
 	if (rc)
 		return rc;
-	rc = mdb_cursor_get(place, &at, &old, MDB_SET_RANGE);
+	bool is_there = is_at(place, MDB_GET_CURRENT, k, &old); /* what is put was often got just before */
+	if (!is_there)
+		rc = mdb_cursor_get(place, &at, &old, MDB_SET_RANGE);
 	if (rc == MDB_NOTFOUND)
 		return mdb_cursor_put(place, k, v, MDB_APPEND);
 	if (rc)
 		return rc;
-	bool is_in_place = old.mv_size == v->mv_size && at.mv_size == k->mv_size &&
-			   memcmp(at.mv_data, k->mv_data, k->mv_size) == 0;
-	return mdb_cursor_put(place, k, v, is_in_place ? MDB_CURRENT : 0);
+	is_there = is_there || (at.mv_size == k->mv_size && memcmp(at.mv_data, k->mv_data, k->mv_size) == 0);
+	return mdb_cursor_put(place, k, v, is_there && old.mv_size == v->mv_size ? MDB_CURRENT : 0);
 }
 
 int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span value, struct err *err)

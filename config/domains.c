@@ -92,6 +92,15 @@ int domains_get(struct db_txn *txn, struct span domain, struct domain_row *out)
 	return domains_get_from(txn, DB_DOMAINS, domain, out);
 }
 
+int domains_get_in_turn(struct db_txn *txn, struct span domain, struct domain_row *out)
+{
+	struct span value;
+	int rc = db_get_in_turn(txn, DB_DOMAINS, domain, &value);
+	if (rc)
+		return rc;
+	return domains_decode(value, out) == 0 ? 0 : ERR_IO;
+}
+
 enum { ROW_MAX_BYTES = 4096 }; /* the fixed part and a TLSRPT value */
 
 int domains_put_into(struct db_txn *txn, enum db_table table, struct span domain, const struct domain_row *row,

@@ -45,6 +45,9 @@ struct domain_row {
 /* domains_get: the row of a policy domain (not of its host). 0, ERR_NOENT, ERR_IO. Spans point into the map. */
 int domains_get(struct db_txn *txn, struct span domain, struct domain_row *out);
 
+/* domains_get_in_turn: the same, quicker for who goes through many in the order of their names. */
+int domains_get_in_turn(struct db_txn *txn, struct span domain, struct domain_row *out);
+
 /* domains_get_from: the same out of another table of rows. */
 int domains_get_from(struct db_txn *txn, enum db_table table, struct span domain, struct domain_row *out);
 

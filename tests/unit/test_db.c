@@ -125,6 +125,8 @@ static void test_db_reader_sees_a_commit_once_it_renews(void **state)
 	db_reset(reader);
 	assert_int_equal(db_renew(reader), 0);
 	assert_true(holds(reader, "a", "1"));
+	struct span out;
+	assert_int_equal(db_get_in_turn(reader, DB_DOMAINS, SPAN_LIT("a"), &out), 0);
 	db_reset(reader);
 	writer = begin(true);
 	put(writer, "a", "2");
@@ -134,6 +136,8 @@ static void test_db_reader_sees_a_commit_once_it_renews(void **state)
 	commit(writer);
 	assert_int_equal(db_renew(reader), 0);
 	assert_true(holds(reader, "a", "2"));
+	assert_int_equal(db_get_in_turn(reader, DB_DOMAINS, SPAN_LIT("a"), &out), 0);
+	assert_true(span_is(out, SPAN_LIT("2")));
 	db_end(reader);
 }
 
@@ -374,14 +378,17 @@ static void test_db_old_snapshots_stay_readable_while_the_writer_goes_on(void **
 /* What the table is to hold: by key number, the length of the value; 0: nothing. */
 enum { MODEL_COUNT = 3000 };
 
-static void check_model(struct db_txn *txn, const size_t *lens)
+/* get: the answers are those of db_get, whatever was asked before. step: between one key and the next */
+static void check_model(struct db_txn *txn, const size_t *lens,
+			int (*get)(struct db_txn *, enum db_table, struct span, struct span *), size_t step)
 {
 	static char text[600];
-	for (size_t i = 0; i < MODEL_COUNT; i++) {
+	for (size_t n = 0; n < MODEL_COUNT; n++) {
+		size_t i = n * step % MODEL_COUNT;
 		char key[32];
 		struct span out = {NULL, 0};
 		(void)snprintf(key, sizeof key, "d%06zu.example", i);
-		int rc = db_get(txn, DB_DOMAINS, span_of(key), &out);
+		int rc = get(txn, DB_DOMAINS, span_of(key), &out);
 		assert_int_equal(rc, lens[i] ? 0 : ERR_NOENT);
 		memset(text, (int)('a' + i % 26), sizeof text);
 		assert_true(out.len == lens[i] && (out.len == 0 || memcmp(out.p, text, out.len) == 0));
@@ -410,13 +417,18 @@ static void test_db_writer_finds_its_rows_whatever_it_did_before(void **state)
 			} else if (draw % 4 == 1) {
 				assert_int_equal(db_get(txn, DB_DOMAINS, span_of(key), &out), lens[i] ? 0 : ERR_NOENT);
 			} else {
+				if (draw % 4 == 2)
+					assert_int_equal(db_get_in_turn(txn, DB_DOMAINS, span_of(key), &out),
+							 lens[i] ? 0 : ERR_NOENT);
 				lens[i] = draw % 8 == 2 && lens[i] ? lens[i] : 1 + draw / 8 % sizeof text;
 				memset(text, (int)('a' + i % 26), lens[i]);
 				assert_int_equal(
 					db_put(txn, DB_DOMAINS, span_of(key), (struct span){text, lens[i]}, NULL), 0);
 			}
 		}
-		check_model(txn, lens);
+		check_model(txn, lens, db_get, 1);
+		check_model(txn, lens, db_get_in_turn, 1);
+		check_model(txn, lens, db_get_in_turn, 7);
 		if (round % 5 == 4) {
 			db_end(txn); /* nothing of it */
 			memcpy(lens, at_commit, sizeof lens);
@@ -425,7 +437,9 @@ static void test_db_writer_finds_its_rows_whatever_it_did_before(void **state)
 			memcpy(at_commit, lens, sizeof lens);
 		}
 		txn = begin(false);
-		check_model(txn, lens);
+		check_model(txn, lens, db_get, 1);
+		check_model(txn, lens, db_get_in_turn, 1);
+		check_model(txn, lens, db_get_in_turn, MODEL_COUNT - 1);
 		db_end(txn);
 	}
 }
