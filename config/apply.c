@@ -288,14 +288,17 @@ static int store_trouble(struct apply *a, struct span domain, struct err *err)
 	return trouble_put_domain(a->txn, domain, &a->problems, &a->out->fresh, &a->is_changed, err);
 }
 
-static int update_with(struct apply *a, struct span domain, uint32_t file_no, struct err *err)
+/* Brings the row of one domain up to what its spec says, which is no longer in the store's hands. */
+static int update_spec(void *ctx, struct span domain, uint32_t file_no, struct span stored, struct err *err)
 {
+	struct apply *a = ctx;
 	struct spec spec;
 	struct domain_row row;
 	bool is_changed = false;
-	if (spec_decode(buf_span(&a->spec_stored), &spec) != 0)
+	problem_list_deinit(&a->problems);
+	if (spec_decode(stored, &spec) != 0)
 		return err_set(err, ERR_IO, "store: what was written for %.*s is damaged", SPAN_ARG(domain));
-	int rc = domains_get(a->txn, domain, &row);
+	int rc = domains_get_in_turn(a->txn, domain, &row);
 	if (rc && rc != ERR_NOENT)
 		return err_set(err, rc, "store: the row of %.*s cannot be read", SPAN_ARG(domain));
 	const struct domain_row *old = rc == 0 ? &row : NULL;
@@ -311,29 +314,33 @@ static int update_with(struct apply *a, struct span domain, uint32_t file_no, st
 	return rc ? rc : store_trouble(a, domain, err);
 }
 
-/* Brings the row of one domain up to what its spec says; without a spec it is withdrawn. */
+static int withdraw(struct apply *a, struct span domain, struct err *err)
+{
+	bool is_changed = false;
+	problem_list_deinit(&a->problems);
+	int rc = rows_withdraw(&a->rows, domain, &is_changed, err);
+	a->out->withdrawn_count += is_changed;
+	a->is_changed = a->is_changed || is_changed;
+	return rc ? rc : store_trouble(a, domain, err);
+}
+
+/* The same for a domain whose spec may be gone. */
 static int update(void *ctx, struct span domain, struct err *err)
 {
 	struct apply *a = ctx;
 	struct span stored;
 	uint32_t file_no;
-	bool is_changed = false;
-	problem_list_deinit(&a->problems);
 	int rc = specs_get_domain(a->txn, domain, &file_no, &stored);
-	if (rc == 0 && a->is_only_removed)
-		return 0;
-	if (rc == 0) {
-		buf_reset(&a->spec_stored);
-		if (buf_add_span(&a->spec_stored, stored) != 0)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		return update_with(a, domain, file_no, err);
-	}
-	if (rc != ERR_NOENT)
+	if (rc == ERR_NOENT)
+		return withdraw(a, domain, err);
+	if (rc)
 		return err_set(err, rc, "store: what was written for %.*s cannot be read", SPAN_ARG(domain));
-	rc = rows_withdraw(&a->rows, domain, &is_changed, err);
-	a->out->withdrawn_count += is_changed;
-	a->is_changed = a->is_changed || is_changed;
-	return rc ? rc : store_trouble(a, domain, err);
+	if (a->is_only_removed)
+		return 0;
+	buf_reset(&a->spec_stored);
+	if (buf_add_span(&a->spec_stored, stored) != 0)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	return update_spec(a, domain, file_no, buf_span(&a->spec_stored), err);
 }
 
 /* What is owed beside the rows that changed. */
@@ -363,7 +370,7 @@ static int update_dirty(struct apply *a, struct err *err)
 	int rc = merge_each_dirty(&a->merge, update, a, err);
 	a->is_only_removed = false;
 	if (rc == 0 && (a->is_all_dirty || merge_has_changed_policies(&a->merge)))
-		rc = merge_each_spec(&a->merge, a->is_all_dirty, &a->defaults, update, a, err);
+		rc = merge_each_spec(&a->merge, a->is_all_dirty, &a->defaults, update_spec, a, err);
 	size_t expired = 0;
 	if (rc == 0)
 		rc = rows_expire(&a->rows, &expired, err);

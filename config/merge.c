@@ -363,39 +363,30 @@ static int sort_policies(const struct merge *m, struct spec_list *out, struct er
 	return rc ? err_set(err, rc, "out of memory") : 0;
 }
 
-static bool is_touched(const struct spec_list *policies, struct span value, const struct spec *defaults)
+static bool is_touched(const struct spec_list *policies, struct span stored, const struct spec *defaults)
 {
 	struct spec spec;
 	struct spec_entry found;
-	if (value.len < SPECS_NUMBER_BYTES ||
-	    spec_decode((struct span){value.p + SPECS_NUMBER_BYTES, value.len - SPECS_NUMBER_BYTES}, &spec) != 0)
+	if (spec_decode(stored, &spec) != 0)
 		return true; /* let it be found damaged */
 	return spec_list_find(policies, spec_policy_name(&spec, defaults), &found);
 }
 
-int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, merge_domain_fn *fn, void *ctx,
+int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, merge_spec_fn *fn, void *ctx,
 		    struct err *err)
 {
-	struct db_cursor *cur = NULL;
+	struct specs_walk w = {0};
 	struct spec_list policies;
-	struct span key, value;
-	char name[256];
+	struct span name, stored;
+	uint32_t file_no;
 	spec_list_init(&policies);
 	int rc = is_all ? 0 : sort_policies(m, &policies, err);
 	if (rc == 0)
-		rc = db_cursor_open(m->txn, DB_SPECS, &cur, err);
-	if (rc == 0)
-		rc = db_seek(cur, (struct span){NULL, 0}, &key, &value);
-	for (; rc == 0; rc = db_next(cur, &key, &value)) {
-		struct span copy = {name, key.len < sizeof name ? key.len : sizeof name};
-		if (!is_all && !is_touched(&policies, value, defaults))
-			continue;
-		memcpy(name, key.p, copy.len); /* fn writes: what the store handed out does not outlive that */
-		rc = fn(ctx, copy, err);
-		if (rc)
-			break;
-	}
-	db_cursor_close(cur);
+		rc = specs_walk_begin(&w, m->txn, DB_SPECS, err);
+	while (rc == 0 && (rc = specs_walk_next(&w, &name, &file_no, &stored, err)) == 0)
+		if (is_all || is_touched(&policies, stored, defaults))
+			rc = fn(ctx, name, file_no, stored, err);
+	specs_walk_end(&w);
 	spec_list_deinit(&policies);
 	return rc == ERR_NOENT ? 0 : rc;
 }

@@ -47,8 +47,10 @@ int merge_files(struct merge *m, struct err *err);
 typedef int merge_domain_fn(void *ctx, struct span domain, struct err *err);
 int merge_each_dirty(struct merge *m, merge_domain_fn *fn, void *ctx, struct err *err);
 
-/* merge_each_spec: every domain that has a spec, or (is_all false) those whose policy changed. */
-int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, merge_domain_fn *fn, void *ctx,
+/* merge_each_spec: every domain that has a spec, or (is_all false) those whose policy changed, in the order of names.
+ * stored  what is written for it (spec.h); the callee's during the call, as the name is */
+typedef int merge_spec_fn(void *ctx, struct span domain, uint32_t file_no, struct span stored, struct err *err);
+int merge_each_spec(struct merge *m, bool is_all, const struct spec *defaults, merge_spec_fn *fn, void *ctx,
 		    struct err *err);
 
 #endif

@@ -1,21 +1,23 @@
 #include "specs.h"
 
-#include "../base/buf.h"
 #include "../base/err.h"
 
 enum { ROW_MAX_BYTES = 1 << 20 };
 
-int specs_get(struct db_txn *txn, enum db_table table, struct span name, uint32_t *out_file_no, struct span *out_stored)
+static int decode(struct span value, uint32_t *out_file_no, struct span *out_stored)
 {
-	struct span value;
-	int rc = db_get(txn, table, name, &value);
-	if (rc)
-		return rc;
 	if (value.len < SPECS_NUMBER_BYTES)
 		return ERR_IO;
 	memcpy(out_file_no, value.p, SPECS_NUMBER_BYTES);
 	*out_stored = (struct span){value.p + SPECS_NUMBER_BYTES, value.len - SPECS_NUMBER_BYTES};
 	return 0;
+}
+
+int specs_get(struct db_txn *txn, enum db_table table, struct span name, uint32_t *out_file_no, struct span *out_stored)
+{
+	struct span value;
+	int rc = db_get(txn, table, name, &value);
+	return rc ? rc : decode(value, out_file_no, out_stored);
 }
 
 int specs_get_domain(struct db_txn *txn, struct span domain, uint32_t *out_file_no, struct span *out_stored)
@@ -40,6 +42,39 @@ int specs_put(struct db_txn *txn, enum db_table table, struct span name, uint32_
 			      : db_put(txn, table, name, buf_span(&value), err);
 	buf_deinit(&value);
 	return rc;
+}
+
+int specs_walk_begin(struct specs_walk *w, struct db_txn *txn, enum db_table table, struct err *err)
+{
+	*w = (struct specs_walk){0};
+	buf_init(&w->room, SPECS_NAME_MAX_BYTES + ROW_MAX_BYTES);
+	return db_cursor_open(txn, table, &w->cur, err);
+}
+
+int specs_walk_next(struct specs_walk *w, struct span *out_name, uint32_t *out_file_no, struct span *out_stored,
+		    struct err *err)
+{
+	struct span name, value, stored;
+	int rc = w->is_begun ? db_next(w->cur, &name, &value) : db_seek(w->cur, (struct span){NULL, 0}, &name, &value);
+	w->is_begun = true;
+	if (rc)
+		return rc == ERR_NOENT ? rc : err_set(err, rc, "store: what is written for domains cannot be read");
+	if (name.len > SPECS_NAME_MAX_BYTES || decode(value, out_file_no, &stored) != 0)
+		return err_set(err, ERR_IO, "store: what was written for %.*s cannot be read", SPAN_ARG(name));
+	buf_reset(&w->room);
+	(void)buf_add_span(&w->room, name);
+	if (buf_add_span(&w->room, stored) != 0)
+		return err_set(err, w->room.failed, "out of memory");
+	*out_name = (struct span){w->room.p, name.len};
+	*out_stored = (struct span){w->room.p + name.len, stored.len};
+	return 0;
+}
+
+void specs_walk_end(struct specs_walk *w)
+{
+	db_cursor_close(w->cur);
+	buf_deinit(&w->room);
+	w->cur = NULL;
 }
 
 /* The key of DB_FILE_OF: the file's number, big end first, so that what a file holds stands together; a letter for the

@@ -3,6 +3,7 @@
 #ifndef CONFIG_SPECS_H
 #define CONFIG_SPECS_H
 
+#include "../base/buf.h"
 #include "../base/db.h"
 #include "../base/span.h"
 #include "spec_list.h"
@@ -13,8 +14,9 @@ struct err;
 
 enum {
 	SPECS_NUMBER_BYTES = sizeof(uint32_t), /* in front of the stored form: the file's number */
+	SPECS_NAME_MAX_BYTES = 255,
 	SPECS_FILE_PREFIX_BYTES = SPECS_NUMBER_BYTES + 1,
-	SPECS_FILE_KEY_BYTES = SPECS_FILE_PREFIX_BYTES + 255,
+	SPECS_FILE_KEY_BYTES = SPECS_FILE_PREFIX_BYTES + SPECS_NAME_MAX_BYTES,
 };
 
 /* table: DB_SPECS or DB_POLICIES, everywhere. */
@@ -31,6 +33,21 @@ int specs_get_policy(struct db_txn *txn, struct span name, uint32_t *out_file_no
 /* specs_put: stored may be what specs_get handed out. */
 int specs_put(struct db_txn *txn, enum db_table table, struct span name, uint32_t file_no, struct span stored,
 	      struct err *err);
+
+/* A walk over a table, in the order of names. Other tables may be written meanwhile. */
+struct specs_walk {
+	struct db_cursor *cur;
+	struct buf room; /* a name and a stored form: what the store hands out does not outlive a write */
+	bool is_begun;
+};
+
+int specs_walk_begin(struct specs_walk *w, struct db_txn *txn, enum db_table table, struct err *err);
+
+/* specs_walk_next: 0, ERR_NOENT at the end (err untouched), ERR_IO, ERR_NOMEM. What it hands out is valid until the
+ * next one. */
+int specs_walk_next(struct specs_walk *w, struct span *out_name, uint32_t *out_file_no, struct span *out_stored,
+		    struct err *err);
+void specs_walk_end(struct specs_walk *w); /* accepts a zeroed one */
 
 /* specs_own/specs_disown: writes down that the file holds the name / no longer does. */
 int specs_own(struct db_txn *txn, enum db_table table, uint32_t file_no, struct span name, struct err *err);

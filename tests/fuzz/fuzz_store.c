@@ -343,14 +343,13 @@ static int on_gone(void *ctx, struct span domain, const struct domain_row *row)
 	return 0;
 }
 
-static int on_spec(void *ctx, struct span domain, struct err *err)
+static int on_spec(void *ctx, struct span domain, uint32_t file_no, struct span stored, struct err *err)
 {
 	struct merge *m = ctx;
-	uint32_t file_no;
-	struct span stored;
 	struct spec spec;
 	(void)err;
-	if (specs_get_domain(m->txn, domain, &file_no, &stored) == 0 && spec_decode(stored, &spec) == 0) {
+	look_at(domain);
+	if (spec_decode(stored, &spec) == 0) {
 		look_at(spec.policy);
 		look_at(spec.mx);
 		(void)pack_count(spec.mx);

@@ -34,8 +34,9 @@ enum { DOMAINS = 1600, POLICIES = 90 }; /* more policies than anybody remembers 
 static enum kind kind_of(unsigned i)
 {
 	static const enum kind kinds[16] = {
-		KIND_SHARED, KIND_TESTING, KIND_SHARED,    KIND_OWN,    KIND_SHARED, KIND_NOWHERE, KIND_SHARED, KIND_SHORT,
-		KIND_SHARED, KIND_MX_LESS, KIND_MANUAL_ID, KIND_SHARED, KIND_ABSENT, KIND_TESTING, KIND_SHARED, KIND_SHARED,
+		KIND_SHARED, KIND_TESTING, KIND_SHARED, KIND_OWN,     KIND_SHARED,    KIND_NOWHERE,
+		KIND_SHARED, KIND_SHORT,   KIND_SHARED, KIND_MX_LESS, KIND_MANUAL_ID, KIND_SHARED,
+		KIND_ABSENT, KIND_TESTING, KIND_SHARED, KIND_SHARED,
 	};
 	return kinds[i / 3 % 16]; /* neighbours of one kind, too */
 }
@@ -75,8 +76,8 @@ static void write_files(unsigned generation, bool has_changed_domains)
 	buf_init(&text, 1 << 20);
 	(void)buf_add_text(&text, "policies:\n");
 	for (unsigned p = 0; p < POLICIES; p++)
-		(void)buf_printf(&text, "  p%u: {mode: enforce, max_age: 604800, mx: [m%u.p%u.example, x.example]}\n", p,
-				 generation, p);
+		(void)buf_printf(&text, "  p%u: {mode: enforce, max_age: 604800, mx: [m%u.p%u.example, x.example]}\n",
+				 p, generation, p);
 	site_write(&s, "policies.yaml", buf_text(&text));
 	buf_reset(&text);
 	(void)buf_add_text(&text, "include: [policies.yaml]\ndomains:\n");
@@ -183,6 +184,67 @@ static void test_many_warnings_are_told_up_to_a_number_and_errors_behind_them_al
 	assert_int_equal(s.result.fresh.count, 0);
 }
 
+static void put_raw(enum db_table table, struct span key, struct span value)
+{
+	struct db_txn *txn;
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(db_put(txn, table, key, value, NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+}
+
+static void delete_raw(enum db_table table, struct span key)
+{
+	struct db_txn *txn;
+	assert_int_equal(db_begin_write(s.dir.store, &txn, NULL), 0);
+	assert_int_equal(db_delete(txn, table, key, NULL), 0);
+	assert_int_equal(db_commit(txn, NULL), 0);
+}
+
+static void expect_failure(int line, const char *sentence)
+{
+	struct load load;
+	struct apply_result result;
+	struct err err = {0};
+	assert_int_equal(apply_read(s.dir.store, s.main_path, &load, &err), 0);
+	const struct apply_how how = {.now_unix_s = s.now_unix_s};
+	int rc = apply_run(s.dir.store, &load, &how, &result, &err);
+	if (rc != ERR_IO || result.is_committed || !strstr(err.text, sentence))
+		fail_msg("line %d: %d, %s", line, rc, err.text);
+	apply_result_deinit(&result);
+	load_deinit(&load);
+}
+
+static void test_many_damaged_row_among_them_fails_the_run_and_changes_nothing(void **state)
+{
+	(void)state;
+	static char long_name[300];
+	memset(long_name, 'd', sizeof long_name);
+	const struct {
+		int line;
+		enum db_table table;
+		struct span key, value;
+		const char *sentence;
+	} damages[] = {
+		{__LINE__, DB_SPECS, SPAN_LIT("d0500.exampl"), SPAN_LIT("abc"), "d0500.exampl cannot be read"},
+		{__LINE__, DB_SPECS, SPAN_LIT("d0500.exampl"), SPAN_LIT("abcdefgh"), "d0500.exampl is damaged"},
+		{__LINE__, DB_SPECS, {long_name, sizeof long_name}, SPAN_LIT("abcdefgh"), "cannot be read"},
+		{__LINE__, DB_DOMAINS, SPAN_LIT("d0500.example"), SPAN_LIT("abc"),
+		 "row of d0500.example cannot be read"},
+	};
+	write_files(0, true);
+	site_apply(&s);
+	struct site_row good = site_row(&s, "d0500.example");
+	assert_true(good.is_there);
+	write_files(1, false);
+	for (size_t i = 0; i < COUNT(damages); i++) {
+		put_raw(damages[i].table, damages[i].key, damages[i].value);
+		expect_failure(damages[i].line, damages[i].sentence);
+		delete_raw(damages[i].table, damages[i].key);
+	}
+	struct site_row before = site_row(&s, "d0498.example");
+	assert_non_null(strstr(before.body, "m0."));
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -190,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_many_each_gets_its_own_whatever_its_neighbours_have),
 		TEST(test_many_warnings_are_told_up_to_a_number_and_errors_behind_them_all),
+		TEST(test_many_damaged_row_among_them_fails_the_run_and_changes_nothing),
 	};
 	return cmocka_run_group_tests_name("many", tests, NULL, NULL);
 }
