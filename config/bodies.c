@@ -76,19 +76,23 @@ static int settle(struct bodies_tally *t, struct bodies_count *c, struct err *er
 	return change ? count(t->txn, c->digest, change, NULL, err) : 0;
 }
 
+/* A digest is random: any part of it tells a place. */
+static struct bodies_count *place_of(struct bodies_tally *t, const uint8_t digest[SHA256_BYTES])
+{
+	_Static_assert(BODIES_TALLY_COUNT == UINT8_MAX + 1, "one for each first byte");
+	return &t->counts[digest[0]];
+}
+
 static struct bodies_count *find(struct bodies_tally *t, const uint8_t digest[SHA256_BYTES])
 {
-	for (size_t i = 0; i < BODIES_TALLY_COUNT; i++)
-		if (t->counts[i].is_used && memcmp(t->counts[i].digest, digest, SHA256_BYTES) == 0)
-			return &t->counts[i];
-	return NULL;
+	struct bodies_count *c = place_of(t, digest);
+	return c->is_used && memcmp(c->digest, digest, SHA256_BYTES) == 0 ? c : NULL;
 }
 
 static int make_place(struct bodies_tally *t, const uint8_t digest[SHA256_BYTES], struct bodies_count **out,
 		      struct err *err)
 {
-	struct bodies_count *c = &t->counts[t->next];
-	t->next = (t->next + 1) % BODIES_TALLY_COUNT;
+	struct bodies_count *c = place_of(t, digest);
 	int rc = c->is_used ? settle(t, c, err) : 0;
 	*c = (struct bodies_count){.is_used = rc == 0};
 	memcpy(c->digest, digest, SHA256_BYTES);
