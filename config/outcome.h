@@ -4,10 +4,10 @@
 #ifndef CONFIG_OUTCOME_H
 #define CONFIG_OUTCOME_H
 
-#include "../base/buf.h"
 #include "../base/sha256.h"
 #include "check.h"
 #include "domains.h"
+#include "rendered.h"
 #include "spec.h"
 
 #include <stdbool.h>
@@ -33,15 +33,12 @@ struct outcome_input {
 struct outcome {
 	bool is_good;
 	struct resolved resolved;
-	struct buf body; /* as served; kept from call to call */
+	struct span body; /* as served; valid until the next outcome_find */
 	uint8_t digest[SHA256_BYTES];
 	uint32_t ttl_s;
 	struct span tls_rpt; /* borrowed from the input */
 	struct span policy;  /* whose record speaks for the domain (delegated.h); borrowed; empty: its own does */
-	bool is_remembered;  /* body and digest are those of: */
-	enum policy_mode rendered_mode;
-	uint32_t rendered_max_age_s;
-	struct buf rendered_mx;
+	struct rendered rendered;
 };
 
 void outcome_init(struct outcome *v);

@@ -205,7 +205,7 @@ int rows_put(struct rows *r, struct span domain, const struct outcome *v, const 
 	if (rc == 0 && is_back)
 		rc = drop_index(r->txn, domain, old, err);
 	if (rc == 0 && is_changed)
-		rc = swap_body(r, old, v->digest, buf_span(&v->body), err);
+		rc = swap_body(r, old, v->digest, v->body, err);
 	if (rc == 0 && !old)
 		rc = gone_drop(r->txn, domain, err);
 	return rc ? rc : put(r, domain, &row, is_same, err);

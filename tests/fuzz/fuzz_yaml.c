@@ -170,7 +170,7 @@ static void judge_all(struct load *load)
 		insist(whole_outcome(&w, i, &v, &problems) == 0);
 		if (!v.is_good)
 			continue;
-		check_body(buf_span(&v.body));
+		check_body(v.body);
 		check_records(&v, whole_domain(&w, i), w.settings);
 	}
 	problem_sort(&problems);

@@ -257,7 +257,7 @@ static inline void site_check(struct site *s, bool has_history, struct problem_l
 	for (size_t i = 0; i < w.domain_count; i++) {
 		assert_int_equal(whole_outcome(&w, i, &v, out), 0);
 		if (v.is_good)
-			site_check_body(buf_span(&v.body));
+			site_check_body(v.body);
 	}
 	for (size_t f = 0; f < load.count; f++)
 		for (size_t i = 0; i < load.files[f].source.problems.count; i++) {

@@ -47,7 +47,10 @@ static const char *body_of(const char *domain)
 		fail_msg("%s is not there", domain);
 	assert_true(span_is(whole_domain(&whole, at), span_of(domain)));
 	assert_int_equal(whole_outcome(&whole, at, &v, &problems), 0);
-	return v.is_good ? buf_text(&v.body) : NULL;
+	static char body[4096];
+	assert_true(v.body.len < sizeof body);
+	(void)snprintf(body, sizeof body, "%.*s", SPAN_ARG(v.body));
+	return v.is_good ? body : NULL;
 }
 
 #define BODY(mode, mx, max_age) "version: STSv1\r\nmode: " mode "\r\nmx: " mx "\r\nmax_age: " max_age "\r\n"
@@ -91,10 +94,10 @@ static void test_whole_golden_bodies_from_yaml(void **state)
 		site_write(&s, SITE_MAIN, text);
 		look(NULL);
 		assert_non_null(body_of("example.com"));
-		site_check_body(buf_span(&v.body));
+		site_check_body(v.body);
 		sha256_hex(v.digest, hex);
 		if (strcmp(hex, cases[i].sha256) != 0)
-			fail_msg("line %d: %s", cases[i].line, buf_text(&v.body));
+			fail_msg("line %d: %.*s", cases[i].line, SPAN_ARG(v.body));
 	}
 }
 
