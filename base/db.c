@@ -54,13 +54,23 @@ struct db {
 	MDB_dbi dbi[DB_TABLE_COUNT];
 };
 
+/* A way through a table of a snapshot, which does not change. */
+struct turn {
+	MDB_cursor *cur;
+	bool is_begun, is_at_end; /* there is no row from last on */
+	MDB_val key, value;       /* the first row from last on, where cur stands */
+	size_t last_len;
+	char last[DB_KEY_MAX_BYTES]; /* the key that was asked for */
+};
+
 struct db_txn {
 	MDB_txn *txn;
 	struct db *db;
 	bool is_write;
-	/* Who goes through a table does so mostly in the order of its keys: a cursor that stays where the last row was
+	/* A writer goes through tables mostly in the order of their keys: a cursor that stays where the last row was
 	 * finds the next one on the same page, without a descent from the root. Opened with the first use. */
 	MDB_cursor *places[DB_TABLE_COUNT];
+	struct turn *turns[DB_TABLE_COUNT][DB_TURNS_MAX]; /* a reader's; NULL: not used yet */
 };
 
 struct db_cursor {
@@ -292,10 +302,22 @@ static void close_place(struct db_txn *txn, size_t table)
 	txn->places[table] = NULL;
 }
 
+static void close_turn(struct turn **t)
+{
+	if (!*t)
+		return;
+	mdb_cursor_close((*t)->cur);
+	free(*t);
+	*t = NULL;
+}
+
 static void close_places(struct db_txn *txn)
 {
-	for (size_t t = 0; t < DB_TABLE_COUNT; t++)
+	for (size_t t = 0; t < DB_TABLE_COUNT; t++) {
 		close_place(txn, t);
+		for (size_t i = 0; i < DB_TURNS_MAX; i++)
+			close_turn(&txn->turns[t][i]);
+	}
 }
 
 int db_commit(struct db_txn *take_txn, struct err *err)
@@ -379,15 +401,75 @@ static bool is_at(MDB_cursor *place, MDB_cursor_op op, const MDB_val *k, MDB_val
 	       memcmp(at.mv_data, k->mv_data, k->mv_size) == 0;
 }
 
-int db_get_in_turn(struct db_txn *txn, enum db_table table, struct span key, struct span *out)
+static int get_in_turn_to_write(struct db_txn *txn, enum db_table table, MDB_val *k, MDB_val *v)
+{
+	MDB_cursor *place;
+	int rc = open_place(txn, table, &place);
+	if (rc == 0 && !is_at(place, MDB_NEXT, k, v))
+		rc = mdb_cursor_get(place, k, v, MDB_SET);
+	return rc;
+}
+
+static int open_turn(struct db_txn *txn, enum db_table table, struct turn **t)
+{
+	if (*t)
+		return 0;
+	*t = calloc(1, sizeof **t);
+	if (!*t)
+		return ENOMEM;
+	int rc = mdb_cursor_open(txn->txn, txn->db->dbi[table], &(*t)->cur);
+	if (rc) {
+		free(*t);
+		*t = NULL;
+	}
+	return rc;
+}
+
+static int compare(const MDB_val *a, const MDB_val *b)
+{
+	return span_compare(span_of_val(*a), span_of_val(*b));
+}
+
+/* Has key a place where cur stands, or one row further? Between last and t->key there is none. */
+static bool is_near(struct turn *t, const MDB_val *key, int *out_order)
+{
+	const MDB_val last = {t->last_len, t->last};
+	if (!t->is_begun || compare(&last, key) > 0)
+		return false;
+	*out_order = t->is_at_end ? 1 : compare(&t->key, key);
+	if (*out_order >= 0)
+		return true;
+	if (mdb_cursor_get(t->cur, &t->key, &t->value, MDB_NEXT) != 0)
+		return false;
+	*out_order = compare(&t->key, key);
+	return *out_order >= 0;
+}
+
+static int get_in_turn(struct turn *t, MDB_val *key, MDB_val *out)
+{
+	int order = 1, rc = 0;
+	if (!is_near(t, key, &order)) {
+		t->key = *key;
+		rc = mdb_cursor_get(t->cur, &t->key, &t->value, MDB_SET_RANGE);
+		t->is_at_end = rc == MDB_NOTFOUND;
+		order = rc ? 1 : compare(&t->key, key);
+	}
+	t->is_begun = rc == 0 || rc == MDB_NOTFOUND;
+	memcpy(t->last, key->mv_data, key->mv_size);
+	t->last_len = key->mv_size;
+	*out = t->value;
+	return rc ? rc : order ? MDB_NOTFOUND : 0;
+}
+
+int db_get_in_turn(struct db_txn *txn, enum db_table table, unsigned turn, struct span key, struct span *out)
 {
 	if (!is_key(key))
 		return ERR_NOENT;
-	MDB_cursor *place;
 	MDB_val k = val_of(key), v;
-	int rc = open_place(txn, table, &place);
-	if (rc == 0 && !is_at(place, MDB_NEXT, &k, &v))
-		rc = mdb_cursor_get(place, &k, &v, MDB_SET);
+	struct turn **t = &txn->turns[table][turn % DB_TURNS_MAX];
+	int rc = txn->is_write ? 0 : open_turn(txn, table, t);
+	if (rc == 0)
+		rc = txn->is_write ? get_in_turn_to_write(txn, table, &k, &v) : get_in_turn(*t, &k, &v);
 	if (rc)
 		return code_of(rc);
 	*out = span_of_val(v);

@@ -83,9 +83,12 @@ int db_renew(struct db_txn *txn);
 /* db_get: returns 0, ERR_NOENT or ERR_IO. An empty or over-long key is ERR_NOENT. */
 int db_get(struct db_txn *txn, enum db_table table, struct span key, struct span *out);
 
-/* db_get_in_turn: db_get, whose answer it gives for any key; quick for who asks for keys in their order, since it looks
- * first at the row behind the last one that was got or put. Not between db_reset and db_renew. */
-int db_get_in_turn(struct db_txn *txn, enum db_table table, struct span key, struct span *out);
+/* db_get_in_turn: db_get, whose answer it gives for any key; quick for who asks for keys in their order: it goes on
+ * from where the last one was (or would have been), instead of searching from the root. turn  which of DB_TURNS_MAX
+ * ways through the table: who looks for keys of two kinds, each in its order, has a turn for each of them Not between
+ * db_reset, which forgets the place, and db_renew. */
+enum { DB_TURNS_MAX = 2 };
+int db_get_in_turn(struct db_txn *txn, enum db_table table, unsigned turn, struct span key, struct span *out);
 
 /* db_put: inserts or replaces. key 1..DB_KEY_MAX_BYTES. */
 int db_put(struct db_txn *txn, enum db_table table, struct span key, struct span value, struct err *err);

@@ -95,7 +95,7 @@ int domains_get(struct db_txn *txn, struct span domain, struct domain_row *out)
 int domains_get_in_turn(struct db_txn *txn, struct span domain, struct domain_row *out)
 {
 	struct span value;
-	int rc = db_get_in_turn(txn, DB_DOMAINS, domain, &value);
+	int rc = db_get_in_turn(txn, DB_DOMAINS, 0, domain, &value);
 	if (rc)
 		return rc;
 	return domains_decode(value, out) == 0 ? 0 : ERR_IO;
