@@ -99,12 +99,26 @@ int candidates_delete(struct db_txn *txn, struct span pattern, const uint8_t id[
 	return store(txn, pattern, &row, err);
 }
 
+typedef int get_fn(struct db_txn *txn, struct span pattern, bool is_exact, struct span *out);
+
+static int get(struct db_txn *txn, struct span pattern, bool is_exact, struct span *out)
+{
+	(void)is_exact;
+	return db_get(txn, DB_NAMES, pattern, out);
+}
+
+/* The names of hosts are in the order of the hosts, and so are the wildcards above them. */
+static int get_in_turn(struct db_txn *txn, struct span pattern, bool is_exact, struct span *out)
+{
+	return db_get_in_turn(txn, DB_NAMES, is_exact ? 0 : 1, pattern, out);
+}
+
 /* *out_goes_on: false once fn did not want more */
-static int each_of(struct db_txn *txn, struct span pattern, bool is_exact, candidate_fn *fn, void *ctx,
+static int each_of(struct db_txn *txn, struct span pattern, bool is_exact, get_fn *get_row, candidate_fn *fn, void *ctx,
 		   bool *out_goes_on)
 {
 	struct span row;
-	int rc = db_get(txn, DB_NAMES, pattern, &row);
+	int rc = get_row(txn, pattern, is_exact, &row);
 	if (rc)
 		return rc == ERR_NOENT ? 0 : ERR_IO;
 	for (size_t i = 0; *out_goes_on && i < row.len / sizeof(struct candidate); i++) {
@@ -114,17 +128,27 @@ static int each_of(struct db_txn *txn, struct span pattern, bool is_exact, candi
 	return 0;
 }
 
-int candidates_each(struct db_txn *txn, struct span host, candidate_fn *fn, void *ctx)
+static int each(struct db_txn *txn, struct span host, get_fn *get_row, candidate_fn *fn, void *ctx)
 {
 	bool goes_on = true;
-	int rc = each_of(txn, host, true, fn, ctx, &goes_on);
+	int rc = each_of(txn, host, true, get_row, fn, ctx, &goes_on);
 	struct span parent = name_parent(host);
 	if (rc || !goes_on || parent.len == 0 || parent.len > NAME_MAX_BYTES || host.p[0] == '*')
 		return rc;
 	/* RFC 9525 6.3: the wildcard is the complete left-most label and stands for one */
 	char pattern[NAME_MAX_BYTES + 3] = "*.";
 	memcpy(pattern + 2, parent.p, parent.len);
-	return each_of(txn, (struct span){pattern, parent.len + 2}, false, fn, ctx, &goes_on);
+	return each_of(txn, (struct span){pattern, parent.len + 2}, false, get_row, fn, ctx, &goes_on);
+}
+
+int candidates_each(struct db_txn *txn, struct span host, candidate_fn *fn, void *ctx)
+{
+	return each(txn, host, get, fn, ctx);
+}
+
+int candidates_each_in_turn(struct db_txn *txn, struct span host, candidate_fn *fn, void *ctx)
+{
+	return each(txn, host, get_in_turn, fn, ctx);
 }
 
 bool candidate_is_valid(const struct candidate *c, int64_t now_unix_s)

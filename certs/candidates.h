@@ -39,6 +39,9 @@ int candidates_delete(struct db_txn *txn, struct span pattern, const uint8_t id[
 typedef bool candidate_fn(void *ctx, const struct candidate *c, bool is_exact);
 int candidates_each(struct db_txn *txn, struct span host, candidate_fn *fn, void *ctx);
 
+/* candidates_each_in_turn: the same, quick for who asks for many hosts in the order of their names (db.h). */
+int candidates_each_in_turn(struct db_txn *txn, struct span host, candidate_fn *fn, void *ctx);
+
 bool candidate_is_valid(const struct candidate *c, int64_t now_unix_s);
 
 /* candidate_is_better: a before b? Valid now before not, a CA's before self-signed, exact name before wildcard, with

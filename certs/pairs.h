@@ -65,6 +65,17 @@ int pairs_find(struct db_txn *txn, struct span host, int64_t now_unix_s, struct 
  * returns  0, ERR_NOENT (nothing is valid now), ERR_IO */
 int pairs_find_end(struct db_txn *txn, struct span host, int64_t now_unix_s, int64_t *out_unix_s);
 
+/* pairs_has_valid: would pairs_find find something valid for host? Quick for who asks for many hosts in the order of
+ * their names, in a transaction that only reads.
+ * memo     pairs that were fetched before and are not fetched again; NULL: fetch all
+ * returns  1, 0, ERR_IO */
+struct pairs_memo;
+int pairs_has_valid(struct db_txn *txn, struct span host, int64_t now_unix_s, struct pairs_memo *memo);
+
+/* pairs_memo_new: a megabyte, of which only what is used is touched. NULL: no memory. */
+struct pairs_memo *pairs_memo_new(void);
+void pairs_memo_free(struct pairs_memo *memo); /* accepts NULL */
+
 /* pairs_is_covered: can p go without loss: is there for every one of its names another pair that is valid now, no
  * worse signed (a CA's for a CA's), and that is held or expires later?
  * is_held  does a file hold the pair of that id?

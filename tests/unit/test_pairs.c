@@ -324,6 +324,81 @@ static void test_pairs_damaged_rows_are_no_pairs(void **state)
 	buf_deinit(&copy);
 }
 
+static bool finds_valid(struct span host)
+{
+	struct pair_choice choice;
+	return pairs_find(txn, host, NOW, &choice) == 0 && choice.is_valid;
+}
+
+enum { HOSTS = 300 };
+
+/* One pair in three expired, one is for other uses than servers; single names, wildcards, both; RSA beside EC. */
+static void put_many(void)
+{
+	char name[64];
+	for (int i = 0; i < HOSTS; i++) {
+		struct made m = {.letter = (char)(1 + i % 100), .name = name, .to_day = i % 3 ? 9 : -1, .from_day = -9};
+		m.type = i % 4 ? PKEY_P256 : PKEY_RSA;
+		m.is_not_for_servers = i % 11 == 0;
+		(void)snprintf(name, sizeof name, i % 5 == 1 ? "*.h%03d.example" : "mta-sts.h%03d.example", i);
+		if (i % 7 != 2)
+			put(m);
+		m.letter = (char)(101 + i % 20);
+		m.type = PKEY_RSA;
+		if (i % 5 == 3)
+			put(m);
+	}
+}
+
+static void damage(char letter)
+{
+	uint8_t id[SHA256_BYTES];
+	memset(id, letter, sizeof id);
+	assert_int_equal(db_put(txn, DB_PAIRS, (struct span){(const char *)id, sizeof id}, SPAN_LIT("x"), NULL), 0);
+}
+
+static void test_pairs_has_valid_says_what_find_says_in_order_or_not(void **state)
+{
+	(void)state;
+	struct pairs_memo *memo = pairs_memo_new();
+	size_t count[2] = {0}, failures = 0;
+	assert_non_null(memo);
+	put_many();
+	damage(8); /* before the memo has it */
+	for (int round = 0; round < 8; round++) {
+		if (round == 4) { /* from here on out of a snapshot */
+			assert_int_equal(db_commit(txn, NULL), 0);
+			assert_int_equal(db_begin_read(dir.store, &txn, NULL), 0);
+		}
+		for (int n = 0; n < HOSTS + 20; n++) {
+			char host[64];
+			int step = (const int[]){1, 1, 7, HOSTS + 19}[round % 4];
+			(void)snprintf(host, sizeof host, "mta-sts.h%03d.example", n * step % (HOSTS + 20));
+			bool is_found = finds_valid(span_of(host));
+			int has = pairs_has_valid(txn, span_of(host), NOW, round % 2 ? memo : NULL);
+			if ((has == 1) != is_found)
+				fail_msg("round %d, %s: %d, not %d", round, host, has, is_found);
+			failures += has < 0;
+			count[has == 1]++;
+		}
+	}
+	assert_true(failures > 0 && count[0] > 300 && count[1] > 300);
+	pairs_memo_free(memo);
+}
+
+static void test_pairs_memo_spares_a_look_at_the_same_pair(void **state)
+{
+	(void)state;
+	struct pairs_memo *memo = pairs_memo_new();
+	put((struct made){.letter = 'a', .to_day = 1});
+	assert_int_equal(pairs_has_valid(txn, HOST, NOW, memo), 1);
+	damage('a'); /* shows whether it is looked at */
+	assert_int_equal(pairs_has_valid(txn, HOST, NOW, memo), 1);
+	assert_int_equal(pairs_has_valid(txn, HOST, NOW, NULL), ERR_IO);
+	assert_int_equal(pairs_has_valid(txn, HOST, NOW + 2 * DAY_S, memo), 0);
+	pairs_memo_free(memo);
+}
+
 /* ---- what may go ---- */
 
 static bool is_letter_held(void *ctx, const uint8_t id[SHA256_BYTES])
@@ -439,6 +514,8 @@ int main(void)
 		TEST(test_pairs_bare_leaf_does_not_displace_the_chain),
 		TEST(test_pairs_name_that_all_bear_stays_quick),
 		TEST(test_pairs_damaged_rows_are_no_pairs),
+		TEST(test_pairs_has_valid_says_what_find_says_in_order_or_not),
+		TEST(test_pairs_memo_spares_a_look_at_the_same_pair),
 		TEST(test_pairs_covered_is_every_name),
 		TEST(test_keyring_gives_back_what_was_put),
 		TEST(test_keyring_own_key_stays_our_own),
