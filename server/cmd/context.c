@@ -5,6 +5,7 @@
 #include "../../base/err.h"
 #include "../../base/file.h"
 #include "../../base/metric.h"
+#include "../../certs/pairs.h"
 #include "../../config/glance.h"
 #include "../../config/settings_table.h"
 #include "../../config/source.h"
@@ -86,6 +87,8 @@ static int open_store(struct context *c, struct err *err)
 		(void)err_wrap(err, "run this as root or as the server's user");
 	if (rc == 0 && c->store)
 		rc = db_begin_read(c->store, &c->txn, err);
+	if (rc == 0)
+		c->server.pairs = pairs_memo_new(); /* without it all is slower, that is all */
 	return rc;
 }
 
@@ -163,6 +166,7 @@ void context_close_store(struct context *c)
 void context_close(struct context *c)
 {
 	context_close_store(c);
+	pairs_memo_free(c->server.pairs);
 	metric_page_close(c->page);
 	free(c->state_dir);
 	settings_deinit(&c->settings);

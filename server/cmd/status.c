@@ -190,8 +190,8 @@ static void add_domain(struct report *r, struct span domain, const struct domain
 		fail(r);
 		return;
 	}
-	gate_look(r->context->txn, &r->context->server, r->context->settings.dns_delegate, domain, r->now_unix_s,
-		  &gate);
+	gate_look_closely(r->context->txn, &r->context->server, r->context->settings.dns_delegate, domain,
+			  r->now_unix_s, &gate);
 	bool is_soon = gate.is_open && gate_not_after(&gate) - r->now_unix_s < SOON_S;
 	r->domain_count++;
 	r->withheld_count += !gate.is_open;

@@ -51,22 +51,55 @@ void gate_look_at_policies(const struct gate_server *server, struct gate *out)
 	look_at_server(server, out);
 }
 
+/* The host of a policy domain, into room (RFC 8461 3.3). */
+enum { HOST_MAX_BYTES = NAME_MAX_BYTES + sizeof "mta-sts." };
+
+static struct span host_of(struct span domain, char room[HOST_MAX_BYTES])
+{
+	static const struct span prefix = {"mta-sts.", 8};
+	size_t len = domain.len < NAME_MAX_BYTES ? domain.len : NAME_MAX_BYTES;
+	memcpy(room, prefix.p, prefix.len);
+	memcpy(room + prefix.len, domain.p, len);
+	return (struct span){room, prefix.len + len};
+}
+
+static void find_pair(struct db_txn *txn, struct span host, int64_t now_unix_s, struct gate *out)
+{
+	out->has_pair = pairs_find(txn, host, now_unix_s, &out->choice) == 0;
+}
+
+/* Not all of it is cleared: it has a kilobyte, and there may be 10^6 of them. */
+static void open_gate(struct gate *out)
+{
+	out->is_open = true;
+	out->is_early = out->has_pair = false;
+	out->reason[0] = '\0';
+}
+
 void gate_look(struct db_txn *txn, const struct gate_server *server, const char *delegate, struct span domain,
 	       int64_t now_unix_s, struct gate *out)
 {
-	static const char prefix[] = "mta-sts."; /* RFC 8461 3.3 */
-	char host[NAME_MAX_BYTES + sizeof prefix];
-	size_t len = domain.len < NAME_MAX_BYTES ? domain.len : NAME_MAX_BYTES;
-	memcpy(host, prefix, sizeof prefix - 1);
-	memcpy(host + sizeof prefix - 1, domain.p, len);
-	*out = (struct gate){.is_open = true};
-	out->has_pair = pairs_find(txn, (struct span){host, sizeof prefix - 1 + len}, now_unix_s, &out->choice) == 0;
-	if (!out->has_pair)
+	char room[HOST_MAX_BYTES];
+	struct span host = host_of(domain, room);
+	open_gate(out);
+	bool is_valid = pairs_has_valid(txn, host, now_unix_s, server->pairs) == 1;
+	if (!is_valid)
+		find_pair(txn, host, now_unix_s, out);
+	if (!is_valid && !out->has_pair)
 		shut(out, "there is no certificate for mta-sts.%.*s", SPAN_ARG(domain));
-	else if (!out->choice.is_valid)
+	else if (!is_valid)
 		shut_for_dates(out, domain, now_unix_s);
 	else if (delegated_is_below(domain, delegate)) /* two texts at one name would count as none */
 		shut(out, "_mta-sts.%.*s may be the record of a policy (dns.delegate)", SPAN_ARG(domain));
 	else
 		look_at_server(server, out);
+}
+
+void gate_look_closely(struct db_txn *txn, const struct gate_server *server, const char *delegate, struct span domain,
+		       int64_t now_unix_s, struct gate *out)
+{
+	char room[HOST_MAX_BYTES];
+	gate_look(txn, server, delegate, domain, now_unix_s, out);
+	if (!out->has_pair)
+		find_pair(txn, host_of(domain, room), now_unix_s, out);
 }
