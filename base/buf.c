@@ -72,6 +72,17 @@ int buf_add_char(struct buf *b, char c)
 	return buf_add(b, &c, 1);
 }
 
+int buf_add_number(struct buf *b, uint64_t n)
+{
+	char digits[20]; /* of UINT64_MAX */
+	size_t at = sizeof digits;
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	return buf_add(b, digits + at, sizeof digits - at);
+}
+
 int buf_printf(struct buf *b, const char *fmt, ...)
 {
 	if (b->failed)

@@ -8,6 +8,7 @@
 #include "span.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char *p;
@@ -33,6 +34,7 @@ int buf_add(struct buf *b, const void *bytes, size_t n);
 int buf_add_span(struct buf *b, struct span s);
 int buf_add_text(struct buf *b, const char *text);
 int buf_add_char(struct buf *b, char c);
+int buf_add_number(struct buf *b, uint64_t n); /* in decimal; buf_printf takes ten times as long */
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* buf_text: the contents with a NUL behind them (not counted in len); "" where that cannot be had. */

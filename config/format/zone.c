@@ -12,7 +12,11 @@ static int begin(struct buf *out)
 static void add_record(struct buf *out, const struct record *r)
 {
 	(void)buf_add_span(out, r->name);
-	(void)buf_printf(out, " %u IN %s ", (unsigned)r->ttl_s, record_type_name(r->type));
+	(void)buf_add_char(out, ' ');
+	(void)buf_add_number(out, r->ttl_s);
+	(void)buf_add_text(out, " IN ");
+	(void)buf_add_text(out, record_type_name(r->type));
+	(void)buf_add_char(out, ' ');
 	text_add_data(out, r);
 }
 

@@ -64,6 +64,24 @@ static void test_buf_huge_sizes_do_not_wrap_around(void **state)
 	buf_deinit(&b);
 }
 
+static void test_buf_number_is_decimal(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 64);
+	const uint64_t numbers[] = {0, 7, 10, 4294967295, UINT64_MAX};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		assert_int_equal(buf_add_number(&b, numbers[i]), 0);
+		(void)buf_add_char(&b, ',');
+	}
+	assert_string_equal(buf_text(&b), "0,7,10,4294967295,18446744073709551615,");
+	while (b.len < 60)
+		(void)buf_add_char(&b, '.');
+	assert_int_equal(buf_add_number(&b, 12345), ERR_RANGE);
+	assert_int_equal(b.len, 60);
+	buf_deinit(&b);
+}
+
 static void test_buf_printf_appends_without_counting_the_nul(void **state)
 {
 	(void)state;
@@ -123,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_buf_first_failure_sticks_until_reset),
 		cmocka_unit_test(test_buf_zeroed_one_takes_nothing_and_can_be_freed),
 		cmocka_unit_test(test_buf_huge_sizes_do_not_wrap_around),
+		cmocka_unit_test(test_buf_number_is_decimal),
 		cmocka_unit_test(test_buf_printf_appends_without_counting_the_nul),
 		cmocka_unit_test(test_buf_text_ends_with_a_nul_that_is_not_counted),
 		cmocka_unit_test(test_buf_spans_compare_in_the_order_of_the_store),
