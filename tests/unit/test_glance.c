@@ -6,6 +6,8 @@
 #include "store_dir.h"
 #include "unit.h"
 
+#include <stdlib.h>
+
 static struct store_dir dir;
 static char path[128];
 
@@ -107,6 +109,70 @@ static void test_glance_excerpt_cuts_domains_and_policies_however_they_come_in_p
 	}
 }
 
+/* What is cut, line by line. */
+static void cut(struct span text, struct buf *out)
+{
+	bool is_inside = false;
+	while (text.len) {
+		const char *end = memchr(text.p, '\n', text.len);
+		struct span line = {text.p, end ? (size_t)(end - text.p) + 1 : text.len};
+		text = (struct span){text.p + line.len, text.len - line.len};
+		is_inside = is_inside && strchr(" #\r\n", line.p[0]);
+		bool is_head = line.len >= 8 && memcmp(line.p, "domains:", 8) == 0;
+		is_head = is_head && (line.len == 8 || strchr(" \r\n", line.p[8]));
+		if (is_head)
+			(void)buf_add_text(out, "domains: {}\n");
+		else if (!is_inside)
+			(void)buf_add_span(out, line);
+		is_inside = is_inside || is_head;
+	}
+}
+
+/* Long stretches below a head, which end anywhere in a block of those that are looked at together, or nowhere. */
+static void test_glance_excerpt_finds_each_end_of_what_is_cut(void **state)
+{
+	(void)state;
+	static const char *const lines[] = {"  a.example: p", "", "# c", " ", "\r", "    mx: [m.example, n.example]"};
+	static const char *const others[] = {"workers: 2", "domains:", "\tx", "\x80", "!", "domains: \r", "\"", "$"};
+	struct buf text, wanted, out;
+	unsigned seed = 1;
+	buf_init(&text, 1 << 16);
+	buf_init(&wanted, 1 << 16);
+	buf_init(&out, 1 << 16);
+	for (unsigned round = 0; round < 3000; round++) {
+		struct glance_excerpt x;
+		buf_reset(&text);
+		buf_reset(&wanted);
+		buf_reset(&out);
+		(void)buf_add_text(&text, "domains:\n");
+		for (unsigned n = round % 97; n > 0; n--) {
+			seed = seed * 1103515245u + 12345u;
+			bool is_other = (seed >> 8) % 31 == 0;
+			(void)buf_add_text(&text, is_other ? others[(seed >> 16) % COUNT(others)]
+							   : lines[(seed >> 16) % COUNT(lines)]);
+			if (n > 1 || round % 2)
+				(void)buf_add_char(&text, '\n');
+		}
+		cut(buf_span(&text), &wanted);
+		size_t step = round % 5 ? 1 + round % 700 : text.len;
+		glance_excerpt_begin(&x, &out);
+		for (size_t at = 0; at < text.len; at += step) {
+			size_t len = text.len - at < step ? text.len - at : step;
+			char *piece = malloc(len); /* its end is watched over by the sanitizer */
+			assert_non_null(piece);
+			memcpy(piece, text.p + at, len);
+			assert_int_equal(glance_excerpt_add(&x, (struct span){piece, len}), 0);
+			free(piece);
+		}
+		assert_int_equal(glance_excerpt_end(&x), 0);
+		if (!span_is(buf_span(&out), buf_span(&wanted)))
+			fail_msg("round %u: of\n%s\n%s", round, buf_text(&text), buf_text(&out));
+	}
+	buf_deinit(&text);
+	buf_deinit(&wanted);
+	buf_deinit(&out);
+}
+
 static void test_glance_needs_a_note_of_this_very_file(void **state)
 {
 	(void)state;
@@ -186,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_glance_excerpt_cuts_domains_and_policies_however_they_come_in_pieces),
+		TEST(test_glance_excerpt_finds_each_end_of_what_is_cut),
 		TEST(test_glance_needs_a_note_of_this_very_file),
 		TEST(test_glance_finds_settings_behind_the_domains),
 		TEST(test_glance_leaves_no_note_where_the_excerpt_says_something_else),
