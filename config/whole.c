@@ -92,6 +92,9 @@ int whole_init(struct whole *w, struct load *load, struct db_txn *history, int64
 	if (main_source->defaults.len)
 		(void)spec_decode(buf_span(&main_source->defaults), &w->defaults); /* just encoded: it decodes */
 	int rc = join(load, WHOLE_POLICIES, &w->policies, &w->policy_count, problems);
+	w->is_advised = calloc(w->policy_count + 1, sizeof *w->is_advised);
+	if (rc == 0 && !w->is_advised)
+		rc = ERR_NOMEM;
 	return rc ? rc : join(load, WHOLE_DOMAINS, &w->domains, &w->domain_count, problems);
 }
 
@@ -99,6 +102,7 @@ void whole_deinit(struct whole *w)
 {
 	free(w->domains);
 	free(w->policies);
+	free(w->is_advised);
 	*w = (struct whole){0};
 }
 
@@ -131,12 +135,13 @@ struct span whole_domain(const struct whole *w, size_t i)
 	return entry_of(w->load, w->domains[i], WHOLE_DOMAINS).name;
 }
 
-/* room: for a preset (presets.h). */
+/* room: for a preset (presets.h). out_at: the index in policies; policy_count: of none of them. */
 static int find_policy(const struct whole *w, const struct spec *spec, char room[PRESET_MX_MAX_BYTES], struct spec *out,
-		       struct outcome_input *in)
+		       size_t *out_at, struct outcome_input *in)
 {
 	struct span name = spec_policy_name(spec, &w->defaults);
 	size_t at;
+	*out_at = w->policy_count;
 	if (name.len == 0)
 		return 0;
 	*out = (struct spec){0};
@@ -151,6 +156,7 @@ static int find_policy(const struct whole *w, const struct spec *spec, char room
 	if (spec_decode(e.stored, out) != 0)
 		return ERR_PARSE;
 	(void)presets_fill(name, out, room);
+	*out_at = at;
 	in->policy = out;
 	in->places.policy_file = w->load->files[w->policies[at].file].path;
 	in->places.policy_line = e.line;
@@ -164,7 +170,7 @@ static int add_history(const struct whole *w, struct domain_row *row, struct out
 	if (!w->history)
 		return 0;
 	in->has_history = true;
-	int rc = domains_get(w->history, in->domain, row);
+	int rc = domains_get_in_turn(w->history, in->domain, row);
 	if (rc == ERR_NOENT)
 		return 0;
 	if (rc == 0)
@@ -173,19 +179,26 @@ static int add_history(const struct whole *w, struct domain_row *row, struct out
 	return rc;
 }
 
+/* The bit of what was said about a policy; NULL where the domain has a word of its own in it. */
+static bool *find_advised(const struct whole *w, const struct spec *spec, size_t policy_at)
+{
+	bool has_own = (spec->set & ~(1u << SPEC_POLICY)) != 0;
+	return has_own || policy_at == w->policy_count ? NULL : &w->is_advised[policy_at];
+}
+
 int whole_outcome(const struct whole *w, size_t i, struct outcome *out, struct problem_list *problems)
 {
 	struct spec_entry e = entry_of(w->load, w->domains[i], WHOLE_DOMAINS);
 	struct spec spec, policy;
 	struct domain_row row;
 	char room[PRESET_MX_MAX_BYTES];
+	size_t policy_at;
 	const struct source *main_source = &w->load->files[0].source;
 	struct outcome_input in = {
 		.domain = e.name,
 		.spec = &spec,
 		.defaults = &w->defaults,
 		.settings = w->settings,
-		.wants_advice = true,
 		.now_unix_s = w->now_unix_s,
 		.places = {.domain_file = w->load->files[w->domains[i].file].path},
 	};
@@ -197,8 +210,14 @@ int whole_outcome(const struct whole *w, size_t i, struct outcome *out, struct p
 		in.places.defaults_line = w->defaults.line;
 		in.places.defaults_column = w->defaults.column;
 	}
-	if (find_policy(w, &spec, room, &policy, &in) != 0)
+	if (find_policy(w, &spec, room, &policy, &policy_at, &in) != 0)
 		return 0;
+	bool *is_advised = find_advised(w, &spec, policy_at);
+	in.wants_advice = !is_advised || !*is_advised;
 	int rc = add_history(w, &row, &in);
-	return rc ? rc : outcome_find(out, &in, problems);
+	if (rc == 0)
+		rc = outcome_find(out, &in, problems);
+	if (is_advised)
+		*is_advised = *is_advised || out->is_good;
+	return rc;
 }

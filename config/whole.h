@@ -24,6 +24,7 @@ struct whole {
 	struct spec defaults;
 	struct whole_name *domains, *policies; /* sorted by name, each once */
 	size_t domain_count, policy_count;
+	bool *is_advised;       /* per policy: what is to be said about its values was said */
 	struct db_txn *history; /* a store to compare with; NULL: none */
 	int64_t now_unix_s;
 };
@@ -37,8 +38,9 @@ void whole_deinit(struct whole *w); /* accepts a zeroed one */
 /* whole_find: the index of a domain in domains. */
 bool whole_find(const struct whole *w, struct span domain, size_t *out);
 
-/* whole_outcome: what becomes of domains[i]; not good when its entry was refused. out: initialised by the caller. 0,
- * ERR_NOMEM, ERR_IO. */
+/* whole_outcome: what becomes of domains[i]; not good when its entry was refused. Advice about a policy is given with
+ * the first of the domains that have it and nothing else; about each it would be the same, at the same place. out:
+ * initialised by the caller. 0, ERR_NOMEM, ERR_IO. */
 int whole_outcome(const struct whole *w, size_t i, struct outcome *out, struct problem_list *problems);
 
 struct span whole_domain(const struct whole *w, size_t i);

@@ -224,6 +224,64 @@ static void test_whole_is_compared_with_what_is_served(void **state)
 	assert_null(site_find_problem(&problems, "E14"));
 }
 
+static void add_problems_of(const struct whole *w, size_t i, struct problem_list *out)
+{
+	struct outcome own;
+	outcome_init(&own);
+	assert_int_equal(whole_outcome(w, i, &own, out), 0);
+	outcome_deinit(&own);
+}
+
+/* Whatever is said when each domain is looked at for itself is said when all are, and nothing else. */
+static void test_whole_advice_about_a_policy_is_given_once_and_none_is_lost(void **state)
+{
+	(void)state;
+	static const char policies[] =
+		"policies:\n"
+		"  short: {mode: enforce, max_age: 60, mx: [a.example, \"*.example\", b.example]}\n"
+		"  none: {mode: none, max_age: 0}\n"
+		"  long: {mode: testing, max_age: 31557600, mx: [\"*.google.com\", \"*.com\"], ttl: 90000}\n"
+		"  part: {mx: [\"*.co.uk\", x.co.uk]}\n"
+		"  bad: {mode: enforce, max_age: 604800}\n"
+		"  proton: {mode: enforce, max_age: 60}\n";
+	static const char domains[] =
+		"domains:\n"
+		"  a.example: short\n  b.example: short\n  c.example: {policy: short, mode: testing}\n"
+		"  d.example: short\n  e.example: {policy: short, mx: [\"*.org\"]}\n  f.example: none\n"
+		"  g.example: none\n  h.example: {policy: none, max_age: 31557600}\n  i.example: long\n"
+		"  j.example: {policy: long, tls_rpt: \"mailto:a@b.example\"}\n  k.example: long\n"
+		"  l.example: part\n  m.example: part\n  n.example: {policy: part, mode: none}\n  o.example: bad\n"
+		"  p.example: bad\n  q.example: proton\n  r.example: proton\n  s.example: fastmail\n"
+		"  t.example: fastmail\n  u.example:\n  v.example: {ttl: 100000}\n  w.example: {policy: bad, mx: "
+		"w.example}\n"
+		"  x.example: bad\n  y.example: {policy: short, id: 1}\n";
+	static const char *const heads[] = {
+		"", "dns: {tls_rpt: [\"mailto:a@b.example\"]}\n", "defaults: {mode: enforce, max_age: 61}\n",
+		"defaults: {policy: short, ttl: 100000}\n", "defaults: {mode: testing, max_age: 9, mx: \"*.net\"}\n"};
+	for (size_t h = 0; h < COUNT(heads); h++) {
+		struct problem_list each = {0};
+		char text[4096];
+		(void)snprintf(text, sizeof text, "%s%s%s", heads[h], policies, domains);
+		site_write(&s, SITE_MAIN, text);
+		look(NULL);
+		for (size_t i = 0; i < whole.domain_count; i++) {
+			struct whole alone;
+			assert_int_equal(whole_init(&alone, &load, NULL, s.now_unix_s, &each), 0);
+			add_problems_of(&alone, i, &each);
+			whole_deinit(&alone);
+		}
+		for (size_t i = whole.domain_count; i > 0; i--)
+			add_problems_of(&whole, i - 1, &problems);
+		assert_true(problems.count < each.count); /* not once for each domain … */
+		problem_sort(&problems);
+		problem_sort(&each);
+		assert_int_equal(problems.count, each.count); /* … but all of it */
+		for (size_t i = 0; i < each.count; i++)
+			assert_int_equal(problem_compare(&problems.items[i], &each.items[i]), 0);
+		problem_list_deinit(&each);
+	}
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
@@ -236,6 +294,7 @@ int main(void)
 		TEST(test_whole_presets_give_their_mx_and_give_way_to_the_yaml),
 		TEST(test_whole_broken_files_are_left_out),
 		TEST(test_whole_is_compared_with_what_is_served),
+		TEST(test_whole_advice_about_a_policy_is_given_once_and_none_is_lost),
 	};
 	return cmocka_run_group_tests_name("whole", tests, NULL, NULL);
 }
