@@ -26,12 +26,47 @@ struct order {
 	int kind;
 };
 
-static int compare(const void *va, const void *vb, void *ctx)
+static int compare(const struct order *o, struct whole_name a, struct whole_name b)
 {
-	const struct order *o = ctx;
-	const struct whole_name *a = va, *b = vb;
-	int c = span_compare(entry_of(o->load, *a, o->kind).name, entry_of(o->load, *b, o->kind).name);
-	return c ? c : (a->file > b->file) - (a->file < b->file);
+	return span_compare(entry_of(o->load, a, o->kind).name, entry_of(o->load, b, o->kind).name);
+}
+
+/* Two sorted runs, from begin to middle and from there to end, into one; of equal names the first run's comes first. */
+static void merge_two(const struct order *o, const struct whole_name *from, struct whole_name *to, size_t begin,
+		      size_t middle, size_t end)
+{
+	size_t a = begin, b = middle;
+	for (size_t n = begin; n < end; n++) {
+		bool is_first = a < middle && (b == end || compare(o, from[a], from[b]) <= 0);
+		to[n] = is_first ? from[a++] : from[b++];
+	}
+}
+
+/* The names of each file are sorted already: one run each, begun at begins[…]; begins[run_count] is their number. */
+static int merge_runs(const struct order *o, struct whole_name *names, size_t *begins, size_t run_count)
+{
+	size_t count = begins[run_count];
+	struct whole_name *room = calloc(count + 1, sizeof *room), *from = names, *to = room;
+	if (!room)
+		return ERR_NOMEM;
+	while (run_count > 1) {
+		size_t kept = 0;
+		for (size_t r = 0; r < run_count; r += 2) {
+			bool is_alone = r + 1 == run_count;
+			size_t end = begins[is_alone ? r + 1 : r + 2];
+			merge_two(o, from, to, begins[r], is_alone ? end : begins[r + 1], end);
+			begins[kept++] = begins[r];
+		}
+		begins[kept] = count;
+		run_count = kept;
+		struct whole_name *swap = from;
+		from = to;
+		to = swap;
+	}
+	if (from != names && count)
+		memcpy(names, from, count * sizeof *names);
+	free(room);
+	return 0;
 }
 
 static void report_double(const struct order *o, struct whole_name first, struct whole_name second,
@@ -54,31 +89,50 @@ static void report_double(const struct order *o, struct whole_name first, struct
 	problem_add(problems, &p, is_domain ? e.name : (struct span){NULL, 0});
 }
 
-static int join(const struct load *l, int kind, struct whole_name **out, size_t *out_count,
-		struct problem_list *problems)
+/* All names, file by file. begins: one more than there are files. */
+static size_t gather(const struct order *o, struct whole_name *names, size_t *begins)
 {
-	size_t total = 0, n = 0, kept = 0;
-	struct order order = {l, kind};
-	for (size_t f = 0; f < l->count; f++)
-		total += l->files[f].source.is_broken ? 0 : list_of(l, f, kind)->count;
-	struct whole_name *names = calloc(total + 1, sizeof *names);
-	if (!names)
-		return ERR_NOMEM;
-	for (size_t f = 0; f < l->count; f++)
-		for (size_t i = 0; !l->files[f].source.is_broken && i < list_of(l, f, kind)->count; i++)
-			names[n++] = (struct whole_name){f, i};
-	qsort_r(names, n, sizeof *names, compare, &order);
-	for (size_t i = 0; i < n; i++) {
-		bool is_double = kept &&
-				 span_is(entry_of(l, names[kept - 1], kind).name, entry_of(l, names[i], kind).name);
-		if (is_double)
-			report_double(&order, names[kept - 1], names[i], problems);
+	size_t n = 0;
+	for (size_t f = 0; f < o->load->count; f++) {
+		size_t count = o->load->files[f].source.is_broken ? 0 : list_of(o->load, f, o->kind)->count;
+		begins[f] = n;
+		for (size_t i = 0; names && i < count; i++)
+			names[n + i] = (struct whole_name){f, i};
+		n += count;
+	}
+	begins[o->load->count] = n;
+	return n;
+}
+
+/* Takes out those that are not the first of their name. */
+static size_t drop_doubles(const struct order *o, struct whole_name *names, size_t count, struct problem_list *problems)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (kept && compare(o, names[kept - 1], names[i]) == 0)
+			report_double(o, names[kept - 1], names[i], problems);
 		else
 			names[kept++] = names[i];
 	}
-	*out = names;
-	*out_count = kept;
-	return problems->failed;
+	return kept;
+}
+
+static int join(const struct load *l, int kind, struct whole_name **out, size_t *out_count,
+		struct problem_list *problems)
+{
+	const struct order o = {l, kind};
+	size_t *begins = calloc(l->count + 1, sizeof *begins);
+	size_t count = begins ? gather(&o, NULL, begins) : 0;
+	*out = begins ? calloc(count + 1, sizeof **out) : NULL;
+	int rc = *out ? 0 : ERR_NOMEM;
+	if (rc == 0) {
+		(void)gather(&o, *out, begins);
+		rc = merge_runs(&o, *out, begins, l->count);
+	}
+	if (rc == 0)
+		*out_count = drop_doubles(&o, *out, count, problems);
+	free(begins);
+	return rc ? rc : problems->failed;
 }
 
 int whole_init(struct whole *w, struct load *load, struct db_txn *history, int64_t now_unix_s,

@@ -148,6 +148,43 @@ static void test_whole_name_in_two_files_is_the_first_ones(void **state)
 	assert_string_equal(body_of("a.example"), BODY("none", "main.example", "1"));
 }
 
+/* From one file to nine, one of them broken, one without domains; every name in some of them. */
+static void test_whole_joins_any_number_of_files_in_the_order_of_names(void **state)
+{
+	(void)state;
+	enum { NAMES = 200, FILES = 9, BROKEN = 4, EMPTY = 6 };
+	site_write(&s, SITE_MAIN, "include: [d/*.yaml]\n");
+	for (unsigned files = 1; files <= FILES; files++) {
+		char path[32], name[32], wanted[32];
+		struct buf text;
+		buf_init(&text, 1 << 16);
+		for (unsigned i = 0; i < NAMES; i++)
+			if (files != EMPTY + 1 && i * 7919 % 5 <= i * files % 7)
+				(void)buf_printf(&text,
+						 "%s  n%03u.example: {mode: none, max_age: 1, mx: f%u.example}\n",
+						 text.len ? "" : "domains:\n", i, files - 1);
+		(void)buf_add_text(&text, files == BROKEN + 1 ? "a: [\n" : text.len ? "" : "domains: {}\n");
+		(void)snprintf(path, sizeof path, "d/%u.yaml", files - 1);
+		site_write(&s, path, buf_text(&text));
+		buf_deinit(&text);
+		look(NULL);
+		size_t at = 0;
+		for (unsigned i = 0; i < NAMES; i++) {
+			unsigned first = 0;
+			while (first < files &&
+			       (first == BROKEN || first == EMPTY || i * 7919 % 5 > i * (first + 1) % 7))
+				first++;
+			if (first == files)
+				continue;
+			(void)snprintf(name, sizeof name, "n%03u.example", i);
+			(void)snprintf(wanted, sizeof wanted, "mx: f%u.example", first);
+			assert_true(at < whole.domain_count && span_is(whole_domain(&whole, at++), span_of(name)));
+			assert_non_null(strstr(body_of(name), wanted));
+		}
+		assert_int_equal(at, whole.domain_count);
+	}
+}
+
 static void test_whole_refused_entries_and_policies_give_no_body(void **state)
 {
 	(void)state;
@@ -290,6 +327,7 @@ int main(void)
 		TEST(test_whole_golden_bodies_from_yaml),
 		TEST(test_whole_values_come_from_the_nearest_level),
 		TEST(test_whole_name_in_two_files_is_the_first_ones),
+		TEST(test_whole_joins_any_number_of_files_in_the_order_of_names),
 		TEST(test_whole_refused_entries_and_policies_give_no_body),
 		TEST(test_whole_presets_give_their_mx_and_give_way_to_the_yaml),
 		TEST(test_whole_broken_files_are_left_out),
