@@ -81,6 +81,30 @@ static int compare_entries(const void *va, const void *vb, void *ctx)
 	return c ? c : (*a > *b) - (*a < *b); /* the first one written stays first */
 }
 
+static size_t size_at(const struct spec_list *l, size_t offset)
+{
+	struct entry_head head;
+	memcpy(&head, l->bytes.p + offset, sizeof head);
+	return sizeof head + head.name_len + head.stored_len;
+}
+
+/* In the order in which they are gone through from now on, again and again: a million jumps through memory once, and not
+ * each time. Without the memory for it they stay where they are. */
+static void lay_in_order(struct spec_list *l)
+{
+	struct buf bytes;
+	buf_init(&bytes, l->bytes.max);
+	if (buf_reserve(&bytes, l->bytes.len) != 0)
+		return;
+	for (size_t i = 0; i < l->count; i++) {
+		size_t offset = l->offsets[i];
+		l->offsets[i] = bytes.len;
+		(void)buf_add(&bytes, l->bytes.p + offset, size_at(l, offset));
+	}
+	buf_deinit(&l->bytes);
+	l->bytes = bytes;
+}
+
 void spec_list_finish(struct spec_list *l, spec_list_twice_fn *on_twice, void *ctx)
 {
 	if (l->count < 2)
@@ -95,6 +119,7 @@ void spec_list_finish(struct spec_list *l, spec_list_twice_fn *on_twice, void *c
 			l->offsets[kept++] = l->offsets[i];
 	}
 	l->count = kept;
+	lay_in_order(l);
 }
 
 void spec_list_init(struct spec_list *l)
