@@ -203,6 +203,8 @@ static int read_top_word(struct yaml *y, const struct yaml_key *key, struct read
 		return yaml_refuse(y, "E16", "write `{}` if there are none, or take the key out",
 				   yaml_is_null(y) ? "the value is empty" : "a mapping is wanted here");
 	}
+	if (r->out->is_for_settings && word <= TOP_POLICIES)
+		return yaml_skip(y);
 	size_t errors_before = yaml_error_count(y);
 	int rc;
 	switch (word) {

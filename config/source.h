@@ -25,6 +25,7 @@ struct include {
 struct source {
 	char *path;
 	bool is_main;
+	bool is_for_settings;      /* to be set before source_parse: domains and policies are passed over */
 	bool is_unread;            /* it could not be read at all */
 	bool is_broken;            /* not to be used: unreadable, no YAML, empty, or of the wrong shape */
 	bool has_publish;          /* main: some key of dns.publish */

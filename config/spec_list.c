@@ -88,8 +88,8 @@ static size_t size_at(const struct spec_list *l, size_t offset)
 	return sizeof head + head.name_len + head.stored_len;
 }
 
-/* In the order in which they are gone through from now on, again and again: a million jumps through memory once, and not
- * each time. Without the memory for it they stay where they are. */
+/* In the order in which they are gone through from now on, again and again: a million jumps through memory once, and
+ * not each time. Without the memory for it they stay where they are. */
 static void lay_in_order(struct spec_list *l)
 {
 	struct buf bytes;

@@ -27,6 +27,7 @@ static int parse_settings(const char *config_path, struct span bytes, struct set
 {
 	struct source s;
 	int rc = source_init(&s, config_path, true);
+	s.is_for_settings = true;
 	if (rc == 0)
 		rc = source_parse(&s, bytes);
 	if (rc)

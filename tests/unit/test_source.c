@@ -104,6 +104,27 @@ static void test_source_refused_entry_is_still_there(void **state)
 	source_deinit(&s);
 }
 
+/* Read for its settings alone a file has the same ones, is broken or has mistakes among them the same. */
+static void expect_same_settings(int line, const char *text, const struct source *whole)
+{
+	struct source s;
+	struct buf a, b;
+	buf_init(&a, 1 << 16);
+	buf_init(&b, 1 << 16);
+	assert_int_equal(source_init(&s, "/etc/x/main.yaml", whole->is_main), 0);
+	s.is_for_settings = true;
+	assert_int_equal(source_parse(&s, span_of(text)), 0);
+	if (s.is_broken != whole->is_broken || (!s.is_broken && s.has_settings_errors != whole->has_settings_errors))
+		fail_msg("line %d: broken %d, errors %d", line, s.is_broken, s.has_settings_errors);
+	assert_int_equal(settings_encode(&s.settings, &a), 0);
+	assert_int_equal(settings_encode(&whole->settings, &b), 0);
+	assert_true(span_is(buf_span(&a), buf_span(&b)));
+	assert_int_equal(s.domains.count + s.policies.count, 0);
+	source_deinit(&s);
+	buf_deinit(&a);
+	buf_deinit(&b);
+}
+
 enum { BROKEN = 1, GAPS = 2, SETTINGS = 4, DEFAULTS = 8, INCLUDES = 16, FINE = 0 };
 
 static void test_source_a_mistake_spoils_what_it_concerns_and_no_more(void **state)
@@ -150,6 +171,11 @@ static void test_source_a_mistake_spoils_what_it_concerns_and_no_more(void **sta
 		{__LINE__, "include: [\"a\\nb\"]\n", INCLUDES, GAPS},
 		{__LINE__, "include: []\n", FINE, GAPS},
 		{__LINE__, "domains: {a.example: p, A.example: p}\n", FINE, FINE},
+		{__LINE__, "workers: 2\ndomains: {a: {b: {}}, c: [d, {}]}\nuser: x\ndns: {ttl: 5}\n", GAPS | INCLUDES,
+		 GAPS},
+		{__LINE__, "workers: 2\npolicies: {p: {mode: 1}}\ndomains: {b.example: *x}\nworkers: 3\n",
+		 GAPS | SETTINGS | INCLUDES, GAPS},
+		{__LINE__, "policies: {p: {mode: 1}}\ndomains: {[]: x}\nworkers: 3\n", GAPS | INCLUDES, GAPS},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		for (int is_main = 0; is_main < 2; is_main++) {
@@ -163,6 +189,7 @@ static void test_source_a_mistake_spoils_what_it_concerns_and_no_more(void **sta
 				flags = wanted; /* the rest means nothing then */
 			if (flags != wanted)
 				fail_msg("line %d, %s: %u", cases[i].line, is_main ? "main" : "included", flags);
+			expect_same_settings(cases[i].line, cases[i].text, &s);
 			source_deinit(&s);
 		}
 	}
