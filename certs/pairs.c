@@ -301,7 +301,7 @@ static int64_t end_of(const struct best *b, int64_t now_unix_s)
 int pairs_find_end(struct db_txn *txn, struct span host, int64_t now_unix_s, int64_t *out_unix_s)
 {
 	struct search s = {.now_unix_s = now_unix_s};
-	int rc = candidates_each(txn, host, consider, &s);
+	int rc = candidates_each_in_turn(txn, host, consider, &s);
 	if (rc)
 		return rc;
 	int64_t ec = end_of(&s.ec, now_unix_s), rsa = end_of(&s.rsa, now_unix_s);

@@ -61,7 +61,8 @@ struct pair_choice {
  * allocates nothing        source RFC 9525 6.3, RFC 6066 3 */
 int pairs_find(struct db_txn *txn, struct span host, int64_t now_unix_s, struct pair_choice *out);
 
-/* pairs_find_end: until when pairs_find will find something valid for host, if no other pair comes. Reads names only.
+/* pairs_find_end: until when pairs_find will find something valid for host, if no other pair comes. Reads names only;
+ * quick for who asks for many hosts in the order of their names.
  * returns  0, ERR_NOENT (nothing is valid now), ERR_IO */
 int pairs_find_end(struct db_txn *txn, struct span host, int64_t now_unix_s, int64_t *out_unix_s);
 
