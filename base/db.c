@@ -1,5 +1,6 @@
 #include "db.h"
 
+#include "db_turn.h"
 #include "err.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+_Static_assert((int)DB_TURN_KEY_MAX_BYTES == (int)DB_KEY_MAX_BYTES, "a turn takes every key");
 
 enum {
 	TRIM_COUNT = 20000, /* rows in some 1000 pages: 4 MiB */
@@ -54,15 +57,6 @@ struct db {
 	MDB_dbi dbi[DB_TABLE_COUNT];
 };
 
-/* A way through a table of a snapshot, which does not change. */
-struct turn {
-	MDB_cursor *cur;
-	bool is_begun, is_at_end; /* there is no row from last on */
-	MDB_val key, value;       /* the first row from last on, where cur stands */
-	size_t last_len;
-	char last[DB_KEY_MAX_BYTES]; /* the key that was asked for */
-};
-
 struct db_txn {
 	MDB_txn *txn;
 	struct db *db;
@@ -70,7 +64,7 @@ struct db_txn {
 	/* A writer goes through tables mostly in the order of their keys: a cursor that stays where the last row was
 	 * finds the next one on the same page, without a descent from the root. Opened with the first use. */
 	MDB_cursor *places[DB_TABLE_COUNT];
-	struct turn *turns[DB_TABLE_COUNT][DB_TURNS_MAX]; /* a reader's; NULL: not used yet */
+	struct db_turn *turns[DB_TABLE_COUNT][DB_TURNS_MAX]; /* a reader's; NULL: not used yet */
 };
 
 struct db_cursor {
@@ -302,13 +296,10 @@ static void close_place(struct db_txn *txn, size_t table)
 	txn->places[table] = NULL;
 }
 
-static void close_turn(struct turn **t)
+static void close_turn(struct db_txn *txn, size_t table, size_t turn)
 {
-	if (!*t)
-		return;
-	mdb_cursor_close((*t)->cur);
-	free(*t);
-	*t = NULL;
+	db_turn_close(txn->turns[table][turn]);
+	txn->turns[table][turn] = NULL;
 }
 
 static void close_places(struct db_txn *txn)
@@ -316,7 +307,7 @@ static void close_places(struct db_txn *txn)
 	for (size_t t = 0; t < DB_TABLE_COUNT; t++) {
 		close_place(txn, t);
 		for (size_t i = 0; i < DB_TURNS_MAX; i++)
-			close_turn(&txn->turns[t][i]);
+			close_turn(txn, t, i);
 	}
 }
 
@@ -410,66 +401,15 @@ static int get_in_turn_to_write(struct db_txn *txn, enum db_table table, MDB_val
 	return rc;
 }
 
-static int open_turn(struct db_txn *txn, enum db_table table, struct turn **t)
-{
-	if (*t)
-		return 0;
-	*t = calloc(1, sizeof **t);
-	if (!*t)
-		return ENOMEM;
-	int rc = mdb_cursor_open(txn->txn, txn->db->dbi[table], &(*t)->cur);
-	if (rc) {
-		free(*t);
-		*t = NULL;
-	}
-	return rc;
-}
-
-static int compare(const MDB_val *a, const MDB_val *b)
-{
-	return span_compare(span_of_val(*a), span_of_val(*b));
-}
-
-/* Has key a place where cur stands, or one row further? Between last and t->key there is none. */
-static bool is_near(struct turn *t, const MDB_val *key, int *out_order)
-{
-	const MDB_val last = {t->last_len, t->last};
-	if (!t->is_begun || compare(&last, key) > 0)
-		return false;
-	*out_order = t->is_at_end ? 1 : compare(&t->key, key);
-	if (*out_order >= 0)
-		return true;
-	if (mdb_cursor_get(t->cur, &t->key, &t->value, MDB_NEXT) != 0)
-		return false;
-	*out_order = compare(&t->key, key);
-	return *out_order >= 0;
-}
-
-static int get_in_turn(struct turn *t, MDB_val *key, MDB_val *out)
-{
-	int order = 1, rc = 0;
-	if (!is_near(t, key, &order)) {
-		t->key = *key;
-		rc = mdb_cursor_get(t->cur, &t->key, &t->value, MDB_SET_RANGE);
-		t->is_at_end = rc == MDB_NOTFOUND;
-		order = rc ? 1 : compare(&t->key, key);
-	}
-	t->is_begun = rc == 0 || rc == MDB_NOTFOUND;
-	memcpy(t->last, key->mv_data, key->mv_size);
-	t->last_len = key->mv_size;
-	*out = t->value;
-	return rc ? rc : order ? MDB_NOTFOUND : 0;
-}
-
 int db_get_in_turn(struct db_txn *txn, enum db_table table, unsigned turn, struct span key, struct span *out)
 {
 	if (!is_key(key))
 		return ERR_NOENT;
 	MDB_val k = val_of(key), v;
-	struct turn **t = &txn->turns[table][turn % DB_TURNS_MAX];
-	int rc = txn->is_write ? 0 : open_turn(txn, table, t);
+	struct db_turn **t = &txn->turns[table][turn % DB_TURNS_MAX];
+	int rc = txn->is_write || *t ? 0 : db_turn_open(t, txn->txn, txn->db->dbi[table]);
 	if (rc == 0)
-		rc = txn->is_write ? get_in_turn_to_write(txn, table, &k, &v) : get_in_turn(*t, &k, &v);
+		rc = txn->is_write ? get_in_turn_to_write(txn, table, &k, &v) : db_turn_get(*t, &k, &v);
 	if (rc)
 		return code_of(rc);
 	*out = span_of_val(v);
