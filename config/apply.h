@@ -38,7 +38,7 @@ struct apply_how {
 
 /* apply_run: all of it. A file that was rewritten in place and lost something (domains, bytes, its last line end, its
  * grammar) is put off until it has been quiet for MERGE_SETTLE_MS (merge.h): somebody may still be writing.
- * load       its problems grow by those between files
+ * load       its problems grow by those between files, its lists of domains and policies are empty afterwards
  * out        apply_result_deinit it whatever is returned
  * returns    0; ERR_IO, ERR_NOMEM: nothing was changed */
 int apply_run(struct db *store, struct load *load, const struct apply_how *how, struct apply_result *out,
