@@ -292,9 +292,12 @@ static void test_whole_advice_about_a_policy_is_given_once_and_none_is_lost(void
 		"  t.example: fastmail\n  u.example:\n  v.example: {ttl: 100000}\n  w.example: {policy: bad, mx: "
 		"w.example}\n"
 		"  x.example: bad\n  y.example: {policy: short, id: 1}\n";
-	static const char *const heads[] = {
-		"", "dns: {tls_rpt: [\"mailto:a@b.example\"]}\n", "defaults: {mode: enforce, max_age: 61}\n",
-		"defaults: {policy: short, ttl: 100000}\n", "defaults: {mode: testing, max_age: 9, mx: \"*.net\"}\n"};
+	static const char *const heads[] = {"",
+					    "dns: {tls_rpt: [\"mailto:a@b.example\"]}\n",
+					    "defaults: {mode: enforce, max_age: 61}\n",
+					    "defaults: {policy: short, ttl: 100000}\n",
+					    "defaults: {mode: testing, max_age: 9, mx: \"*.net\"}\n",
+					    "dns: {delegate: provider.example}\n"};
 	for (size_t h = 0; h < COUNT(heads); h++) {
 		struct problem_list each = {0};
 		char text[4096];
