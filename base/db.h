@@ -83,10 +83,10 @@ int db_renew(struct db_txn *txn);
 /* db_get: returns 0, ERR_NOENT or ERR_IO. An empty or over-long key is ERR_NOENT. */
 int db_get(struct db_txn *txn, enum db_table table, struct span key, struct span *out);
 
-/* db_get_in_turn: db_get, whose answer it gives for any key; quick for who asks for keys in their order: it goes on
- * from where the last one was (or would have been), instead of searching from the root. turn  which of DB_TURNS_MAX
- * ways through the table: who looks for keys of two kinds, each in its order, has a turn for each of them Not between
- * db_reset, which forgets the place, and db_renew. */
+/* db_get_in_turn: db_get, with the same answer for any key; quick for who asks for keys in their order, since it goes
+ * on from where the last one was, or would have been, instead of searching from the root. Who looks for keys of two
+ * kinds, each in its order, has a turn for each of them, below DB_TURNS_MAX. Not between db_reset, which forgets the
+ * places, and db_renew. */
 enum { DB_TURNS_MAX = 2 };
 int db_get_in_turn(struct db_txn *txn, enum db_table table, unsigned turn, struct span key, struct span *out);
 
