@@ -5,13 +5,13 @@
 #include "../base/err.h"
 #include "domains.h"
 #include "ids.h"
+#include "in_force.h"
 #include "known.h"
 #include "merge.h"
 #include "outbox.h"
 #include "outcome.h"
 #include "presets.h"
 #include "rows.h"
-#include "settings_table.h"
 #include "specs.h"
 #include "stored.h"
 #include "trouble.h"
@@ -86,15 +86,11 @@ struct apply {
 	struct load *load;
 	struct known known;
 	struct merge merge;
-	struct settings settings;
-	struct buf defaults_stored;
-	struct spec defaults;
+	struct in_force in_force;
 	struct check_places places; /* of the defaults; the rest per domain */
 	const struct apply_how *how;
 	bool is_changed;
-	bool is_all_dirty;
 	bool is_only_removed; /* update() passes over domains that have a spec */
-	bool is_all_owed;     /* the records of all domains are to be published, whether a row changes or not */
 	bool has_troubles;
 	struct outcome outcome;
 	struct rows rows;
@@ -104,15 +100,6 @@ struct apply {
 	struct apply_result *out;
 };
 
-static int put_stored(struct apply *a, enum stored_value name, struct span value, bool *out_changed, struct err *err)
-{
-	bool is_changed = false;
-	int rc = stored_put(a->txn, name, value, &is_changed, err);
-	*out_changed = *out_changed || is_changed;
-	a->is_changed = a->is_changed || is_changed;
-	return rc;
-}
-
 static const struct source *main_source(const struct apply *a)
 {
 	const struct load_file *f = a->load->count ? &a->load->files[0] : NULL;
@@ -120,87 +107,15 @@ static const struct source *main_source(const struct apply *a)
 	return is_usable ? &f->source : NULL;
 }
 
-static int look_who_publishes(struct apply *a, const struct settings *now)
+static int take_in_force(struct apply *a, struct err *err)
 {
-	struct span value;
-	struct settings was = {0};
-	int rc = stored_find(a->txn, STORED_SETTINGS, &value);
-	bool is_there = rc == 0;
-	if (is_there)
-		rc = settings_decode(value, &was);
-	a->is_all_owed = outbox_is_to_be_filled(is_there && rc == 0 ? &was : NULL, now);
-	settings_deinit(&was);
-	return rc == ERR_NOMEM ? rc : 0; /* what cannot be read is replaced */
-}
-
-static int take_settings(struct apply *a, const struct source *s, struct err *err)
-{
-	struct buf stored;
-	buf_init(&stored, STORED_MAX_BYTES);
-	int rc = look_who_publishes(a, &s->settings);
-	if (rc == 0)
-		rc = settings_encode(&s->settings, &stored);
-	if (rc)
-		rc = err_set(err, rc, "out of memory");
-	else /* ttl, tls_rpt and id reach every row; the rest costs one pass over unchanged ones */
-		rc = put_stored(a, STORED_SETTINGS, buf_span(&stored), &a->is_all_dirty, err);
-	buf_deinit(&stored);
+	bool has_main = a->load->count && a->load->files[0].is_main;
+	int rc = in_force_take(&a->in_force, a->txn, main_source(a), &a->load->patterns, err);
+	a->is_changed = a->is_changed || a->in_force.is_changed;
+	a->places.defaults_file = has_main ? a->load->files[0].path : NULL;
+	a->places.defaults_line = a->in_force.defaults.line;
+	a->places.defaults_column = a->in_force.defaults.column;
 	return rc;
-}
-
-static int take_patterns(struct apply *a, struct err *err)
-{
-	struct buf stored;
-	bool ignored = false;
-	buf_init(&stored, STORED_MAX_BYTES);
-	for (size_t i = 0; i < a->load->patterns.count; i++)
-		(void)buf_add(&stored, a->load->patterns.items[i], strlen(a->load->patterns.items[i]) + 1);
-	int rc = stored.failed ? err_set(err, ERR_NOMEM, "out of memory")
-			       : put_stored(a, STORED_PATTERNS, buf_span(&stored), &ignored, err);
-	buf_deinit(&stored);
-	return rc;
-}
-
-static int take_main(struct apply *a, struct err *err)
-{
-	const struct source *s = main_source(a);
-	int rc = 0;
-	if (s && !s->has_settings_errors)
-		rc = take_settings(a, s, err);
-	bool has_defaults = s && !s->has_refused_defaults && (s->defaults.len || !s->has_gaps);
-	if (rc == 0 && has_defaults)
-		rc = put_stored(a, STORED_DEFAULTS, buf_span(&s->defaults), &a->is_all_dirty, err);
-	if (rc == 0 && s && !s->has_include_errors)
-		rc = take_patterns(a, err);
-	return rc;
-}
-
-/* Another version of this program may mean other hosts by the same name. */
-static int take_presets(struct apply *a, struct err *err)
-{
-	struct buf stored;
-	buf_init(&stored, STORED_MAX_BYTES);
-	int rc = presets_encode(&stored);
-	rc = rc ? err_set(err, rc, "out of memory")
-		: put_stored(a, STORED_PRESETS, buf_span(&stored), &a->is_all_dirty, err);
-	buf_deinit(&stored);
-	return rc;
-}
-
-/* The settings and defaults in force from here on, copied out of the store. */
-static int load_in_force(struct apply *a, struct err *err)
-{
-	struct span value;
-	int rc = stored_find(a->txn, STORED_SETTINGS, &value);
-	rc = rc == 0 ? settings_decode(value, &a->settings) : settings_init(&a->settings);
-	if (rc == 0 && stored_find(a->txn, STORED_DEFAULTS, &value) == 0)
-		rc = buf_add_span(&a->defaults_stored, value);
-	if (rc == 0 && a->defaults_stored.len)
-		rc = spec_decode(buf_span(&a->defaults_stored), &a->defaults);
-	a->places.defaults_file = a->load->count && a->load->files[0].is_main ? a->load->files[0].path : NULL;
-	a->places.defaults_line = a->defaults.line;
-	a->places.defaults_column = a->defaults.column;
-	return rc ? err_set(err, rc, "store: the settings cannot be read") : 0;
 }
 
 /* --- one domain
@@ -241,14 +156,14 @@ static int judge(struct apply *a, struct span domain, const struct spec *spec, c
 	struct outcome_input in = {
 		.domain = domain,
 		.spec = spec,
-		.defaults = &a->defaults,
-		.settings = &a->settings,
+		.defaults = &a->in_force.defaults,
+		.settings = &a->in_force.settings,
 		.is_quiet = a->out->fresh.count >= FRESH_WARNINGS_MAX, /* composed in vain, for 10^6 domains */
 		.has_history = true,
 		.row = row,
 		.now_unix_s = a->how->now_unix_s,
 	};
-	struct span name = spec_policy_name(spec, &a->defaults);
+	struct span name = spec_policy_name(spec, &a->in_force.defaults);
 	int rc = name.len ? find_policy(a, name, err) : 0;
 	if (rc && rc != ERR_NOENT)
 		return rc;
@@ -346,7 +261,7 @@ static int update(void *ctx, struct span domain, struct err *err)
 /* What is owed beside the rows that changed. */
 static int update_outbox(struct apply *a, struct err *err)
 {
-	if (a->rows.is_publishing && !a->is_all_owed)
+	if (a->rows.is_publishing && !a->in_force.is_all_owed)
 		return 0;
 	if (!a->rows.is_publishing && db_count(a->txn, DB_OUTBOX) == 0)
 		return 0;
@@ -361,16 +276,16 @@ static int update_outbox(struct apply *a, struct err *err)
 
 static int update_dirty(struct apply *a, struct err *err)
 {
-	rows_begin(&a->rows, a->txn, (enum id_scheme)a->settings.dns_id, a->how->now_unix_s);
-	a->rows.is_publishing = a->settings.dns_publish_command.count > 0;
+	rows_begin(&a->rows, a->txn, (enum id_scheme)a->in_force.settings.dns_id, a->how->now_unix_s);
+	a->rows.is_publishing = a->in_force.settings.dns_publish_command.count > 0;
 	a->rows.is_clock_unsure = a->how->is_clock_unsure;
 	a->rows.serial_floor = ids_serial_at(a->how->start_unix_s);
-	a->rows.delegate = a->settings.dns_delegate;
-	a->is_only_removed = a->is_all_dirty; /* the others have their turn below */
+	a->rows.delegate = a->in_force.settings.dns_delegate;
+	a->is_only_removed = a->in_force.is_all_dirty; /* the others have their turn below */
 	int rc = merge_each_dirty(&a->merge, update, a, err);
 	a->is_only_removed = false;
-	if (rc == 0 && (a->is_all_dirty || merge_has_changed_policies(&a->merge)))
-		rc = merge_each_spec(&a->merge, a->is_all_dirty, &a->defaults, update_spec, a, err);
+	if (rc == 0 && (a->in_force.is_all_dirty || merge_has_changed_policies(&a->merge)))
+		rc = merge_each_spec(&a->merge, a->in_force.is_all_dirty, &a->in_force.defaults, update_spec, a, err);
 	size_t expired = 0;
 	if (rc == 0)
 		rc = rows_expire(&a->rows, &expired, err);
@@ -419,11 +334,7 @@ static int run(struct apply *a, struct err *err)
 		rc = merge_begin(&a->merge, a->txn, &a->known, a->load, clock_file_ns(), err);
 	a->merge.is_cautious = a->how->is_cautious;
 	if (rc == 0)
-		rc = take_main(a, err);
-	if (rc == 0)
-		rc = take_presets(a, err);
-	if (rc == 0)
-		rc = load_in_force(a, err);
+		rc = take_in_force(a, err);
 	if (rc == 0)
 		rc = merge_files(&a->merge, err);
 	if (rc == 0)
@@ -455,7 +366,6 @@ int apply_run(struct db *store, struct load *load, const struct apply_how *how, 
 	*out = (struct apply_result){0};
 	struct apply a = {.load = load, .how = how, .out = out};
 	outcome_init(&a.outcome);
-	buf_init(&a.defaults_stored, STORED_MAX_BYTES);
 	buf_init(&a.spec_stored, STORED_MAX_BYTES);
 	buf_init(&a.policy_stored, STORED_MAX_BYTES);
 	buf_init(&a.policy_name, DB_KEY_MAX_BYTES);
@@ -472,11 +382,10 @@ int apply_run(struct db *store, struct load *load, const struct apply_how *how, 
 	}
 	merge_end(&a.merge);
 	known_deinit(&a.known);
-	settings_deinit(&a.settings);
+	in_force_deinit(&a.in_force);
 	problem_list_deinit(&a.problems);
 	outcome_deinit(&a.outcome);
 	rows_deinit(&a.rows);
-	buf_deinit(&a.defaults_stored);
 	buf_deinit(&a.spec_stored);
 	buf_deinit(&a.policy_stored);
 	buf_deinit(&a.policy_name);

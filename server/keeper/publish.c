@@ -12,7 +12,6 @@
 #include "workers.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <sys/random.h>
 
 enum {
@@ -20,7 +19,6 @@ enum {
 	SLICE_PAUSE_MS = 1,
 	SOON_MS = 200, /* workers that start, a former hook that ends */
 	SHORT_MS = 5000,
-	QUICK_FAILURES = 6, /* a second after each: so many it takes to find out which domain of a batch is to blame */
 };
 
 /* --- what it is about ------------------------------------------------------------------------------------------- */
@@ -47,28 +45,6 @@ static void come_again(struct publish *p, uint64_t ms)
 
 /* --- a run ------------------------------------------------------------------------------------------------------- */
 
-/* In words, for log and status. */
-static void render_failure(struct runs *r, const struct child_result *result, uint64_t timeout_ms)
-{
-	char why[96];
-	switch (result->end) {
-	case CHILD_EXITED: (void)snprintf(why, sizeof why, "exit status %d", result->status); break;
-	case CHILD_KILLED: (void)snprintf(why, sizeof why, "killed by signal %d", result->signal); break;
-	case CHILD_LATE:
-		(void)snprintf(why, sizeof why, "no end within %" PRIu64 " ms, and so it was ended", timeout_ms);
-		break;
-	case CHILD_NOT_RUN: (void)snprintf(why, sizeof why, "it cannot be run"); break;
-	}
-	size_t room = sizeof r->text - strlen(why) - 2;
-	struct span said = result->text;
-	while (said.len && (said.p[said.len - 1] == '\n' || said.p[said.len - 1] == ' '))
-		said.len--;
-	if (said.len > room) /* the end of it says more than the beginning */
-		said = (struct span){said.p + said.len - room, room};
-	int n = snprintf(r->text, sizeof r->text, "%s%s%.*s", why, said.len ? ": " : "", SPAN_ARG(said));
-	r->text_len = n < 0 ? 0 : (size_t)n < sizeof r->text ? (size_t)n : sizeof r->text - 1;
-}
-
 static int store_result(struct publish *p, bool is_published, int64_t now_unix_s, struct err *err)
 {
 	struct db_txn *txn;
@@ -85,16 +61,6 @@ static int store_result(struct publish *p, bool is_published, int64_t now_unix_s
 	return rc;
 }
 
-/* Domains that fail alone, while others do not, are no reason to think ill of the hook: each has its own delay. */
-static uint32_t choose_pause_s(struct publish *p)
-{
-	uint32_t *n = &p->runs.failure_count;
-	bool is_alone = walk_is_last_level(&p->walk) && *n < QUICK_FAILURES;
-	if (!is_alone && *n < UINT32_MAX)
-		(*n)++;
-	return *n <= QUICK_FAILURES ? 1 : batch_delay_s(*n - QUICK_FAILURES + 1, PUBLISH_PAUSE_MAX_S, some_random());
-}
-
 static void pause_for(struct publish *p, uint32_t s)
 {
 	uint64_t until_ms = clock_mono_ms() + (uint64_t)s * 1000;
@@ -105,7 +71,8 @@ static void pause_for(struct publish *p, uint32_t s)
 static void note_failure(struct publish *p, int64_t now_unix_s)
 {
 	struct runs *r = &p->runs;
-	uint32_t pause_s = choose_pause_s(p);
+	runs_count_failure(r, walk_is_last_level(&p->walk));
+	uint32_t pause_s = runs_pause_s(r, some_random());
 	r->failed_unix_s = now_unix_s;
 	pause_for(p, pause_s);
 	metric_add(M_DNS_RUNS_FAILED, 1);
@@ -135,7 +102,7 @@ static void settle(struct publish *p, bool is_published)
 		note_failure(p, now_unix_s);
 	if (store_result(p, is_published, now_unix_s, &err) == 0)
 		return;
-	pause_for(p, PUBLISH_PAUSE_MAX_S / 10);
+	pause_for(p, RUNS_PAUSE_MAX_S / 10);
 	log_error("publish.not_noted", "text=%s", LOG_QUOTE(span_of(err.text)));
 }
 
@@ -153,7 +120,7 @@ static void on_done(void *ctx, const struct child_result *result)
 	if (p->is_closing && !is_published)
 		return; /* we ended it: that is no failure of its own */
 	if (!is_published)
-		render_failure(&p->runs, result, p->settings.dns_publish_timeout_ms);
+		runs_render_failure(&p->runs, result, p->settings.dns_publish_timeout_ms);
 	hook_lock_note(&p->lock, 0);
 	settle(p, is_published);
 	if (!p->is_closing)
@@ -373,8 +340,7 @@ static int load_runs(struct publish *p, struct err *err)
 		return err_set(err, rc, "store: how publishing fared cannot be read");
 	if (p->runs.failure_count == 0)
 		return 0;
-	p->runs.failure_count--; /* it is counted again */
-	int64_t pause_s = choose_pause_s(p);
+	int64_t pause_s = runs_pause_s(&p->runs, some_random());
 	int64_t left_s = p->runs.failed_unix_s + pause_s - clock_unix_s();
 	if (left_s > pause_s) /* the clock was put back */
 		left_s = pause_s;

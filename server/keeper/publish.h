@@ -20,8 +20,6 @@
 struct db;
 struct metric_page;
 
-enum { PUBLISH_PAUSE_MAX_S = 300 }; /* between runs while all of them fail */
-
 struct publish {
 	/* set by the caller */
 	struct db *store;
