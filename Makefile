@@ -15,7 +15,7 @@ CC ?= cc
 PKG_CONFIG ?= pkg-config
 
 VERSION := 0.1.0
-LIBRARIES := libuv yaml-0.1 lmdb libidn2 libseccomp
+LIBRARIES := libuv yaml-0.1 lmdb libidn2 libseccomp libcares
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
 ifdef CI
