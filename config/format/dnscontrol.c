@@ -61,4 +61,4 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 }
 
 const struct format format_dnscontrol = {
-	"dnscontrol", "D_EXTEND statements for DNSControl's dnsconfig.js", begin, add, begin, true};
+	"dnscontrol", "D_EXTEND statements for DNSControl's dnsconfig.js", begin, add, begin, true, true};

@@ -96,4 +96,4 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 }
 
 const struct format format_external_dns = {
-	"external-dns", "Kubernetes objects for external-dns, one per domain", begin, add, begin, true};
+	"external-dns", "Kubernetes objects for external-dns, one per domain", begin, add, begin, true, true};

@@ -14,7 +14,8 @@ struct format {
 	int (*begin)(struct buf *out);
 	int (*add)(struct buf *out, const struct record_set *s, bool is_first);
 	int (*end)(struct buf *out);
-	bool says_all; /* whoever takes it takes away what it does not say of a domain that it names */
+	bool says_all;     /* whoever takes it takes away what it does not say of a domain that it names */
+	bool is_one_piece; /* prints a domain as one object: some of its records alone would be another one */
 };
 
 #endif

@@ -32,5 +32,5 @@ static int end(struct buf *out)
 	return buf_add_text(out, "\n]\n");
 }
 
-const struct format format_json = {"json", "an array of {domain, name, type, ttl, data, state}", begin, add, end,
+const struct format format_json = {"json", "an array of {domain, name, type, ttl, data, state}", begin, add, end, false,
 				   false};

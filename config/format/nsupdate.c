@@ -73,5 +73,5 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	return out->failed;
 }
 
-const struct format format_nsupdate = {"nsupdate", "dynamic updates, one transaction per domain", begin, add, begin,
-				       false};
+const struct format format_nsupdate = {
+	"nsupdate", "dynamic updates, one transaction per domain", begin, add, begin, false, false};

@@ -153,4 +153,5 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	return out->failed;
 }
 
-const struct format format_octodns = {"octodns", "YAML for octoDNS, a document per domain", begin, add, begin, true};
+const struct format format_octodns = {"octodns", "YAML for octoDNS, a document per domain", begin, add, begin, true,
+				      true};

@@ -86,4 +86,4 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 }
 
 const struct format format_powerdns = {
-	"powerdns", "bodies for PATCH of PowerDNS's HTTP API, a line per domain", begin, add, begin, false};
+	"powerdns", "bodies for PATCH of PowerDNS's HTTP API, a line per domain", begin, add, begin, false, false};

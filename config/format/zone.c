@@ -41,4 +41,4 @@ static int add(struct buf *out, const struct record_set *s, bool is_first)
 	return out->failed;
 }
 
-const struct format format_zone = {"zone", "lines of a zone file", begin, add, begin, true};
+const struct format format_zone = {"zone", "lines of a zone file", begin, add, begin, true, false};

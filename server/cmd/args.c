@@ -22,6 +22,8 @@ enum option_letter {
 	LETTER_CHANGED = 'C',
 	LETTER_FORMAT = 'f',
 	LETTER_LISTEN = 'l',
+	LETTER_DIFF = 'D',
+	LETTER_RESOLVER = 'r',
 };
 
 static const struct option long_options[] = {
@@ -35,6 +37,8 @@ static const struct option long_options[] = {
 	{"changed", no_argument, NULL, LETTER_CHANGED},
 	{"format", required_argument, NULL, LETTER_FORMAT},
 	{"listen", required_argument, NULL, LETTER_LISTEN},
+	{"diff", no_argument, NULL, LETTER_DIFF},
+	{"resolver", required_argument, NULL, LETTER_RESOLVER},
 	{0},
 };
 
@@ -64,7 +68,9 @@ static enum args_wish take_own_option(int letter, const struct cmd *c, struct cm
 	case LETTER_DEV: o->is_dev = true; break;
 	case LETTER_ALL: o->is_all = true; break;
 	case LETTER_CHANGED: o->is_changed = true; break;
+	case LETTER_DIFF: o->is_diff = true; break;
 	case LETTER_FORMAT: o->format = optarg; break;
+	case LETTER_RESOLVER: o->resolvers[o->resolver_count++] = optarg; break;
 	default: o->listen[o->listen_count++] = optarg; break;
 	}
 	return ARGS_RUN;
@@ -109,7 +115,8 @@ enum args_wish args_parse(int argc, char **argv, struct args *out)
 {
 	*out = (struct args){.options = {.config_path = ARGS_DEFAULT_CONFIG}};
 	out->options.listen = calloc((size_t)argc + 1, sizeof *out->options.listen);
-	if (!out->options.listen) {
+	out->options.resolvers = calloc((size_t)argc + 1, sizeof *out->options.resolvers);
+	if (!out->options.listen || !out->options.resolvers) {
 		cmd_say("out of memory");
 		return ARGS_NOMEM;
 	}
@@ -134,5 +141,6 @@ enum args_wish args_parse(int argc, char **argv, struct args *out)
 void args_deinit(struct args *a)
 {
 	free(a->options.listen);
+	free(a->options.resolvers);
 	*a = (struct args){0};
 }

@@ -7,10 +7,10 @@
 
 enum exit_status {
 	EXIT_DONE = 0,
-	EXIT_PROBLEMS = 1, /* found by check; records withheld; nothing to print */
+	EXIT_PROBLEMS = 1, /* found by check; records withheld, or other ones in the DNS; nothing to print */
 	EXIT_USAGE = 2,
 	EXIT_CONFIG = 3, /* the configuration is unusable */
-	EXIT_SYSTEM = 4, /* socket, store, permission, memory */
+	EXIT_SYSTEM = 4, /* socket, store, permission, memory; no answer from the DNS */
 };
 
 /* What the words behind the command said. */
@@ -20,7 +20,9 @@ struct cmd_options {
 	const char *format;    /* NULL: default */
 	const char **listen;   /* listen_count addresses */
 	size_t listen_count;
-	bool is_json, is_dev, is_all, is_changed;
+	const char **resolvers; /* resolver_count: an address, or one with port */
+	size_t resolver_count;
+	bool is_json, is_dev, is_all, is_changed, is_diff;
 	char **words; /* word_count: the rest */
 	size_t word_count;
 };

@@ -11,6 +11,7 @@
 #include "../keeper/offer.h"
 #include "cmd.h"
 #include "context.h"
+#include "diff.h"
 
 #include <stdio.h>
 
@@ -24,21 +25,32 @@ struct printing {
 	struct offer offer;
 	struct buf out;
 	size_t printed_count, withheld_count;
-	int status; /* EXIT_DONE, or why to stop */
+	struct diff *diff; /* NULL: all are printed */
+	int status;        /* EXIT_DONE, or why to stop */
 };
 
 static void withhold(struct printing *p, struct span domain, const char *reason)
 {
 	/* one reason a tenant would drown the first ones when there is no certificate at all */
-	if (p->withheld_count++ < REASONS_MAX)
-		cmd_say("%.*s: withheld: %s", SPAN_ARG(domain), reason);
+	if (p->withheld_count++ >= REASONS_MAX)
+		return;
+	if (p->diff)
+		diff_clear_line(p->diff);
+	cmd_say("%.*s: withheld: %s", SPAN_ARG(domain), reason);
+}
+
+static void stop(struct printing *p, const char *why)
+{
+	if (p->diff)
+		diff_clear_line(p->diff);
+	cmd_say("%s", why);
+	p->status = EXIT_SYSTEM;
 }
 
 static void flush_if(struct printing *p, size_t more_than_bytes)
 {
 	if (p->out.failed) {
-		cmd_say("out of memory");
-		p->status = EXIT_SYSTEM;
+		stop(p, "out of memory");
 	} else if (p->out.len > more_than_bytes) {
 		p->status = cmd_print(p->out.p, p->out.len);
 		buf_reset(&p->out);
@@ -49,20 +61,36 @@ static bool has_failed(struct printing *p, int rc)
 {
 	if (rc == 0)
 		return false;
-	cmd_say(rc == ERR_IO ? "the store cannot be read" : "out of memory");
-	p->status = EXIT_SYSTEM;
+	stop(p, rc == ERR_IO ? "the store cannot be read" : "out of memory");
 	return true;
+}
+
+static void print_set(void *ctx, const struct record_set *s)
+{
+	struct printing *p = ctx;
+	if (s->count == 0)
+		return;
+	(void)p->format->add(&p->out, s, p->printed_count == 0);
+	p->printed_count += s->count;
+	flush_if(p, CHUNK_BYTES);
+}
+
+/* What is one piece would without a record take away the one that is out; the others go on record by record. */
+static bool is_held_back(const struct printing *p)
+{
+	bool is_withheld = !p->offer.gate.is_open || p->offer.policies_held_count;
+	return p->format->is_one_piece && is_withheld && !p->world.wants_withheld;
 }
 
 static void print_offer(struct printing *p)
 {
+	struct err err = {0};
 	if (!p->offer.gate.is_open)
 		withhold(p, p->offer.set.domain, p->offer.gate.reason);
-	if (p->offer.set.count == 0)
-		return;
-	(void)p->format->add(&p->out, &p->offer.set, p->printed_count == 0);
-	p->printed_count += p->offer.set.count;
-	flush_if(p, CHUNK_BYTES);
+	if (!p->diff)
+		print_set(p, &p->offer.set);
+	else if (!is_held_back(p) && diff_add(p->diff, &p->offer.set, &err) != 0)
+		stop(p, err.text);
 }
 
 static void print_domain(struct printing *p, struct span domain, const struct domain_row *row, enum record_state state)
@@ -83,46 +111,81 @@ static bool print_policies(struct printing *p)
 	return is_anything;
 }
 
-static void print_everything(struct printing *p)
+/* print_found: false when the domain has no records. */
+static bool print_found(struct printing *p, struct span domain)
+{
+	struct domain_row row;
+	enum record_state state;
+	if (offer_is_delegate(&p->world, domain))
+		return print_policies(p);
+	bool is_there = offer_find_row(&p->world, domain, &row, &state) == 0;
+	if (is_there)
+		print_domain(p, domain, &row, state);
+	return is_there;
+}
+
+/* Waits for the DNS. Not in a snapshot of the store: one that is held for minutes keeps the pages of all that has been
+ * replaced since, and the store grows. */
+static void wait_for_diff(struct printing *p)
+{
+	struct err err = {0};
+	db_reset(p->world.txn);
+	if (diff_wait(p->diff, &err) != 0)
+		stop(p, err.text);
+	else if (db_renew(p->world.txn) != 0)
+		stop(p, "the store cannot be read");
+}
+
+static int print_row(struct printing *p, enum db_table table, struct span domain, struct span value)
+{
+	struct domain_row row;
+	if (offer_is_delegate(&p->world, domain))
+		return 0; /* it was the first */
+	if (table == DB_OUTBOX) {
+		(void)print_found(p, domain); /* those that were forgotten have nothing to print */
+		return 0;
+	}
+	int rc = domains_decode(value, &row);
+	if (rc == 0)
+		print_domain(p, domain, &row,
+			     table == DB_GONE ? RECORD_GONE : record_state_of(&row, p->world.now_unix_s));
+	return rc;
+}
+
+/* The rows from a domain on, at most max_count; then from is the one that follows. ERR_NOENT: there is none. */
+static int print_rows(struct printing *p, enum db_table table, struct name *from, size_t max_count)
 {
 	struct db_cursor *cur;
 	struct span domain, value;
-	struct domain_row row;
-	struct err err = {0};
-	int rc = db_cursor_open(p->context->txn, DB_DOMAINS, &cur, &err);
-	if (rc == 0) {
-		rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value);
-		while (rc == 0 && p->status == EXIT_DONE) {
-			rc = domains_decode(value, &row);
-			if (rc)
-				break;
-			if (!offer_is_delegate(&p->world, domain))
-				print_domain(p, domain, &row, record_state_of(&row, p->world.now_unix_s));
+	int rc = db_cursor_open(p->world.txn, table, &cur, NULL);
+	if (rc)
+		return rc;
+	rc = db_seek(cur, name_span(from), &domain, &value);
+	for (size_t i = 0; rc == 0 && p->status == EXIT_DONE && i < max_count; i++) {
+		rc = print_row(p, table, domain, value);
+		if (rc == 0)
 			rc = db_next(cur, &domain, &value);
-		}
-		db_cursor_close(cur);
 	}
-	if (rc && rc != ERR_NOENT) {
-		cmd_say("the store cannot be read");
-		p->status = EXIT_SYSTEM;
+	if (rc == 0 && domain.len <= NAME_MAX_BYTES) {
+		memcpy(from->text, domain.p, domain.len);
+		from->len = domain.len;
 	}
+	db_cursor_close(cur);
+	return rc;
 }
 
-static int on_gone(void *ctx, struct span domain, const struct domain_row *row)
+/* In one snapshot, or in several with waiting between them. */
+static void print_table(struct printing *p, enum db_table table)
 {
-	struct printing *p = ctx;
-	if (!offer_is_delegate(&p->world, domain))
-		print_domain(p, domain, row, RECORD_GONE);
-	return p->status;
-}
-
-static void print_gone(struct printing *p)
-{
-	struct err err = {0};
-	if (gone_each(p->context->txn, on_gone, p, &err) == 0 || p->status != EXIT_DONE)
-		return;
-	cmd_say("%s", err.text);
-	p->status = EXIT_SYSTEM;
+	struct name from = {.len = 0};
+	int rc = 0;
+	while (rc == 0 && p->status == EXIT_DONE) {
+		rc = print_rows(p, table, &from, p->diff ? DIFF_TURN_COUNT : SIZE_MAX);
+		if (rc == 0 && p->status == EXIT_DONE)
+			wait_for_diff(p);
+	}
+	if (rc && rc != ERR_NOENT)
+		stop(p, "the store cannot be read");
 }
 
 /* Domains that are refused and were never served have no row to print: say so. */
@@ -138,19 +201,6 @@ static int on_trouble(void *ctx, const struct trouble *t)
 	return 0;
 }
 
-/* print_found: false when the domain has no records. */
-static bool print_found(struct printing *p, struct span domain)
-{
-	struct domain_row row;
-	enum record_state state;
-	if (offer_is_delegate(&p->world, domain))
-		return print_policies(p);
-	bool is_there = offer_find_row(&p->world, domain, &row, &state) == 0;
-	if (is_there)
-		print_domain(p, domain, &row, state);
-	return is_there;
-}
-
 static bool is_owed(const struct printing *p, struct span domain)
 {
 	struct outbox_entry entry;
@@ -162,7 +212,7 @@ static void print_one(struct printing *p, const char *word)
 	struct name name;
 	struct err err = {0};
 	if (name_parse(span_of(word), &name, &err) != 0) {
-		cmd_say("%s", err.text);
+		stop(p, err.text);
 		p->status = EXIT_USAGE;
 	} else if (p->is_changed && !is_owed(p, name_span(&name))) {
 		return;
@@ -171,26 +221,22 @@ static void print_one(struct printing *p, const char *word)
 	}
 }
 
-/* What has not been published yet; those that were forgotten have nothing to print. */
+static void print_words(struct printing *p, const struct cmd_options *o)
+{
+	for (size_t i = 0; i < o->word_count && p->status == EXIT_DONE; i++) {
+		print_one(p, o->words[i]);
+		if (p->diff && p->status == EXIT_DONE && i % DIFF_TURN_COUNT == DIFF_TURN_COUNT - 1)
+			wait_for_diff(p);
+	}
+}
+
 static void print_changed(struct printing *p)
 {
-	struct db_cursor *cur;
-	struct span domain, value;
 	const char *delegate = p->world.settings->dns_delegate;
 	if (delegate && is_owed(p, span_of(delegate))) /* first: the others point to these */
 		(void)print_policies(p);
-	int rc = db_cursor_open(p->world.txn, DB_OUTBOX, &cur, NULL);
-	if (rc == 0) {
-		for (rc = db_seek(cur, (struct span){NULL, 0}, &domain, &value); rc == 0 && p->status == EXIT_DONE;
-		     rc = db_next(cur, &domain, &value))
-			if (!offer_is_delegate(&p->world, domain))
-				(void)print_found(p, domain);
-		db_cursor_close(cur);
-	}
-	if (rc && rc != ERR_NOENT) {
-		cmd_say("the store cannot be read");
-		p->status = EXIT_SYSTEM;
-	}
+	if (p->status == EXIT_DONE)
+		print_table(p, DB_OUTBOX);
 }
 
 static void print_all(struct printing *p)
@@ -198,16 +244,60 @@ static void print_all(struct printing *p)
 	if (p->world.settings->dns_delegate) /* first: the others point to these */
 		(void)print_policies(p);
 	if (p->status == EXIT_DONE)
-		print_everything(p);
+		print_table(p, DB_DOMAINS);
 	if (p->status == EXIT_DONE)
-		print_gone(p);
+		print_table(p, DB_GONE);
 	if (p->status == EXIT_DONE && trouble_each(p->world.txn, on_trouble, p, NULL) != 0)
 		p->status = EXIT_SYSTEM;
+}
+
+static void print_asked(struct printing *p, const struct cmd_options *o)
+{
+	if (o->word_count)
+		print_words(p, o);
+	else if (o->is_changed)
+		print_changed(p);
+	else
+		print_all(p);
+}
+
+static size_t count_asked(const struct printing *p, const struct cmd_options *o)
+{
+	struct db_txn *txn = p->world.txn;
+	if (o->word_count)
+		return o->word_count;
+	return o->is_changed ? db_count(txn, DB_OUTBOX) : db_count(txn, DB_DOMAINS) + db_count(txn, DB_GONE);
+}
+
+static void print_difference(struct printing *p, const struct cmd_options *o, struct diff_result *out)
+{
+	struct diff_plan plan = {
+		.resolvers = o->resolvers,
+		.resolver_count = o->resolver_count,
+		.is_one_piece = p->format->is_one_piece,
+		.domain_count = count_asked(p, o),
+		.fn = print_set,
+		.ctx = p,
+	};
+	struct err err = {0};
+	int rc = diff_open(&p->diff, &plan, &err);
+	if (rc == 0)
+		print_asked(p, o);
+	db_reset(p->world.txn); /* as in wait_for_diff: nothing more is read */
+	if (rc == 0 && p->status == EXIT_DONE)
+		rc = diff_finish(p->diff, out, &err);
+	if (rc)
+		stop(p, err.text);
+	if (rc == ERR_PARSE)
+		p->status = EXIT_USAGE;
+	diff_close(p->diff);
+	p->diff = NULL;
 }
 
 static int print(const struct context *c, const struct cmd_options *o, const struct format *format)
 {
 	struct printing p = {.context = c, .format = format, .is_changed = o->is_changed};
+	struct diff_result result = {0};
 	p.world = (struct offer_world){.txn = c->txn,
 				       .server = &c->server,
 				       .settings = &c->settings,
@@ -216,18 +306,18 @@ static int print(const struct context *c, const struct cmd_options *o, const str
 	offer_init(&p.offer);
 	buf_init(&p.out, OUT_MAX_BYTES);
 	(void)format->begin(&p.out);
-	for (size_t i = 0; i < o->word_count && p.status == EXIT_DONE; i++)
-		print_one(&p, o->words[i]);
-	if (o->word_count == 0 && o->is_changed)
-		print_changed(&p);
-	else if (o->word_count == 0)
-		print_all(&p);
+	if (o->is_diff)
+		print_difference(&p, o, &result);
+	else
+		print_asked(&p, o);
 	(void)format->end(&p.out);
 	if (p.status == EXIT_DONE)
 		flush_if(&p, 0);
 	if (p.withheld_count > REASONS_MAX)
 		cmd_say("and %zu more are withheld", p.withheld_count - REASONS_MAX);
-	if (p.status == EXIT_DONE && p.withheld_count)
+	if (p.status == EXIT_DONE && result.failed_count)
+		p.status = EXIT_SYSTEM;
+	else if (p.status == EXIT_DONE && (p.withheld_count || result.differing_count))
 		p.status = EXIT_PROBLEMS;
 	offer_deinit(&p.offer);
 	buf_deinit(&p.out);
@@ -246,6 +336,10 @@ static int run(const struct cmd_options *o)
 			(void)fprintf(stderr, "  %-12s %s\n", formats_table[i]->name, formats_table[i]->help);
 		return EXIT_USAGE;
 	}
+	if (o->resolver_count && !o->is_diff) {
+		cmd_say("--resolver goes with --diff");
+		return EXIT_USAGE;
+	}
 	int status = context_open(&c, o);
 	if (status == EXIT_DONE && !c.txn) {
 		cmd_say("nothing was ever served from %s: start the server first", c.state_dir);
@@ -262,8 +356,8 @@ static int run(const struct cmd_options *o)
 
 const struct cmd cmd_records = {
 	.name = "records",
-	.usage = "[DOMAIN…] [--format F] [--all] [--changed]",
-	.options = "fjaC",
+	.usage = "[DOMAIN…] [--format F] [--all] [--changed] [--diff [--resolver ADDR[:PORT]]…]",
+	.options = "fjaCDr",
 	.summary = "prints the DNS records that belong to the policies",
 	.help = "A domain's _mta-sts record is printed only while the policy with that id is served under a "
 		"certificate that is valid\n"
@@ -271,7 +365,11 @@ const struct cmd cmd_records = {
 		"With dns.delegate the records of policies come first; that name as DOMAIN prints them alone.\n"
 		"  --format F   zone (default), json, nsupdate, octodns, dnscontrol, external-dns or powerdns\n"
 		"  --all        prints withheld records as well\n"
-		"  --changed    only of domains whose changes dns.publish.command has not published yet",
+		"  --changed    only of domains whose changes dns.publish.command has not published yet\n"
+		"  --diff       asks the DNS, and prints only what differs there: the exit status is 0 when nothing "
+		"does,\n"
+		"               1 when something does or is withheld, 4 when something could not be found out\n"
+		"  --resolver ADDR[:PORT]   asks this resolver, not the system's; may be given more than once",
 	.max_words = 1000000,
 	.run = run,
 };

@@ -6,10 +6,14 @@
 #include "fault.h"
 #include "stores.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -281,6 +285,8 @@ static int run_command(const char *const *words, struct err *err)
 	return is_good ? 0 : err_set(err, ERR_IO, "exit status %d", last_status);
 }
 
+static char resolver_word[32];
+
 #define COMMAND(id, ...) COMMAND_ON(prepare, id, __VA_ARGS__)
 #define COMMAND_ON(prepares, id, ...) \
 	static int id(struct err *err) \
@@ -305,6 +311,7 @@ COMMAND(records, "records", "--all");
 COMMAND(records_json, "records", "--all", "--format", "json");
 COMMAND(records_external_dns, "records", "--all", "--format", "external-dns"); /* these two allocate for themselves */
 COMMAND(records_powerdns, "records", "--all", "--format", "powerdns");
+COMMAND(records_diff, "records", "--all", "--diff", "--resolver", resolver_word);
 COMMAND(policy, "policy", "a.example");
 COMMAND(status, "status");
 COMMAND(status_json, "status", "--json");
@@ -312,6 +319,39 @@ COMMAND_ON(prepare_delegated, records_delegated, "records", "--all");
 COMMAND_ON(prepare_delegated, records_octodns, "records", "--all", "--format", "octodns"); /* allocates for itself */
 COMMAND_ON(prepare_delegated, status_delegated, "status");
 COMMAND_ON(prepare_delegated, status_delegated_json, "status", "--json");
+
+/* Says of every name that it is not there, as long as the tests run. */
+static void answer_all(int fd)
+{
+	unsigned char m[512];
+	struct sockaddr_in peer;
+	socklen_t size = sizeof peer;
+	for (ssize_t len; (len = recvfrom(fd, m, sizeof m, 0, (struct sockaddr *)&peer, &size)) >= 0;
+	     size = sizeof peer) {
+		m[2] = 0x81, m[3] = 0x83; /* QR, RD, RA, NXDOMAIN */
+		(void)sendto(fd, m, (size_t)len, 0, (struct sockaddr *)&peer, size);
+	}
+}
+
+static void start_resolver(void)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof own;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&own, size) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&own, &size) != 0)
+		fault_fail("no resolver");
+	(void)snprintf(resolver_word, sizeof resolver_word, "127.0.0.1:%u", ntohs(own.sin_port));
+	pid_t parent = getpid(), pid = fork();
+	if (pid == 0) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent)
+			answer_all(fd);
+		_exit(1);
+	}
+	(void)close(fd);
+	if (pid < 0)
+		fault_fail("no resolver");
+}
 
 int main(int argc, char **argv)
 {
@@ -325,6 +365,7 @@ int main(int argc, char **argv)
 		&fault_records_json,
 		&fault_records_external_dns,
 		&fault_records_powerdns,
+		&fault_records_diff,
 		&fault_policy,
 		&fault_status,
 		&fault_status_json,
@@ -333,5 +374,6 @@ int main(int argc, char **argv)
 		&fault_status_delegated,
 		&fault_status_delegated_json,
 	};
+	start_resolver();
 	return fault_main(faults, sizeof faults / sizeof *faults, argc, argv);
 }

@@ -9,6 +9,7 @@ import formats
 import pytest
 import rig
 from dns_servers import Bind, PowerDns, zone_skeleton
+from resolver import Resolver
 from rig import DONE, PROBLEMS, domains, tenant
 
 README = (rig.REPOSITORY / "README.md").read_text()
@@ -17,9 +18,16 @@ CHAPTER = README.split("\n## From YAML to DNS\n")[1].split("\n## ")[0]
 SECTIONS = {part.split("\n", 1)[0]: part for part in CHAPTER.split("\n### ")[1:]}
 
 
+DIFFERENCE = README.split("\n## What differs\n")[1].split("\n## ")[0]
+
+
+def blocks(section):
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.S | re.M)
+
+
 def recipe(form):
     """The section's shell commands."""
-    (block,) = re.findall(r"^```sh\n(.*?)^```$", SECTIONS[form], re.S | re.M)
+    (block,) = blocks(SECTIONS[form])
     return block
 
 
@@ -52,8 +60,11 @@ def was_called(site, name):
 
 
 def cook(site, form, **replace):
-    """Runs the recipe with /etc and /run below the site's folder."""
-    script = recipe(form)
+    return cook_script(site, recipe(form), **replace)
+
+
+def cook_script(site, script, **replace):
+    """Runs it with /etc and /run below the site's folder."""
     for old, new in replace.items():
         assert script.count(old), f"{old} is not in the recipe"
         script = script.replace(old, new)
@@ -211,3 +222,38 @@ def test_published_by_the_server_itself(site):
             event = server.log.wait("publish.done")
             assert event.fields["domains"] == "2"
             assert_dns_is(bind, live(site))
+
+
+def test_difference_in_a_crontab(kitchen):
+    """Silent while nothing differs."""
+    watch, _ = blocks(DIFFERENCE)
+    with Resolver() as resolver:
+        resolver.set_records(kitchen.records())
+        finished = cook_script(kitchen, watch, **{"192.0.2.53": resolver.option})
+        assert (finished.status, finished.out, finished.err) == (DONE, b"", "")
+        resolver.table["mta-sts.example.com.", "A"] = ["192.0.2.9"]
+        finished = cook_script(kitchen, watch, **{"192.0.2.53": resolver.option})
+        assert finished.status == PROBLEMS and b"mta-sts.example.com. 300 IN A 192.0.2.1\n" in finished.out
+        assert b"other.example" not in finished.out
+
+
+def test_difference_published_by_nsupdate(kitchen):
+    """The second time nothing is sent; and nothing when the server does not answer."""
+    _, publish = blocks(DIFFERENCE)
+    with Bind(kitchen.folder / "bind", *ZONES) as bind:
+        replace = {
+            "--resolver 127.0.0.1": f"--resolver 127.0.0.1:{bind.port}",
+            "server 127.0.0.1": f"server 127.0.0.1 {bind.port}",
+            "/etc/bind/mta-sts.key": str(bind.key_file),
+        }
+        (first,) = bind.ask("example.com.", "SOA")
+        finished = cook_script(kitchen, publish, **replace)
+        assert finished.status == DONE, finished.err
+        assert_dns_is(bind, live(kitchen))
+        (second,) = bind.ask("example.com.", "SOA")
+        assert second != first
+        finished = cook_script(kitchen, publish, **replace)
+        assert finished.status == DONE and bind.ask("example.com.", "SOA") == {second}
+    stand_in(kitchen, "nsupdate")
+    finished = cook_script(kitchen, publish, **replace)
+    assert finished.status not in (DONE, -1) and not was_called(kitchen, "nsupdate")

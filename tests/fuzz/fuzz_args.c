@@ -42,6 +42,9 @@ static void check_run(const struct args *a, int argc)
 	insist(!o->words[o->word_count]);
 	for (size_t i = 0; i < o->listen_count; i++)
 		insist(is_ours(o->listen[i]));
+	insist(o->resolver_count < (size_t)argc);
+	for (size_t i = 0; i < o->resolver_count; i++)
+		insist(is_ours(o->resolvers[i]));
 	insist(is_ours(o->config_path) || strcmp(o->config_path, ARGS_DEFAULT_CONFIG) == 0);
 	insist((!o->format || is_ours(o->format)) && (!o->state_dir || is_ours(o->state_dir)));
 	/* a command gets only what it asked for */
@@ -51,6 +54,8 @@ static void check_run(const struct args *a, int argc)
 	insist(!o->is_changed || strchr(c->options, 'C'));
 	insist(!o->format || strchr(c->options, 'f'));
 	insist(o->listen_count == 0 || strchr(c->options, 'l'));
+	insist(!o->is_diff || strchr(c->options, 'D'));
+	insist(o->resolver_count == 0 || strchr(c->options, 'r'));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

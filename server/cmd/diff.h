@@ -1,0 +1,53 @@
+/* diff: of the records that are to be printed only those that the DNS has otherwise. Domains go in one after the other,
+ * and come out in the same order, once their answers are there.
+ *
+ * Memory is bounded, however many domains there are: see DIFF_WAITING_MAX. */
+#ifndef CMD_DIFF_H
+#define CMD_DIFF_H
+
+#include "../../config/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct diff;
+struct err;
+
+enum {
+	/* Domains at once that wait for their answers, or for those before them: some 20 MB. So many because a question
+	 * that nobody answers takes ten seconds, in which thousands of others are done. */
+	DIFF_WAITING_MAX = 32768,
+	DIFF_TURN_COUNT = 256, /* as many domains may be added before diff_wait has to be called */
+};
+
+/* The records that differ, to be printed: some of a domain. */
+typedef void diff_fn(void *ctx, const struct record_set *s);
+
+struct diff_plan {
+	const char *const *resolvers; /* diff_resolvers' words; none: the system's */
+	size_t resolver_count;
+	bool is_one_piece;   /* the format's */
+	size_t domain_count; /* how many will be added, as far as is known: for the progress on a terminal */
+	diff_fn *fn;
+	void *ctx;
+};
+
+struct diff_result {
+	size_t differing_count, failed_count; /* domains */
+};
+
+/* diff_open: ERR_PARSE: a resolver is no address; ERR_NOMEM, ERR_IO. */
+int diff_open(struct diff **out, const struct diff_plan *plan, struct err *err);
+void diff_close(struct diff *d); /* accepts NULL */
+
+/* diff_add: all records of one domain, maybe none. s is copied. */
+int diff_add(struct diff *d, const struct record_set *s, struct err *err);
+
+/* diff_wait: until there is room for DIFF_TURN_COUNT more. diff_finish: until all are done. */
+int diff_wait(struct diff *d, struct err *err);
+int diff_finish(struct diff *d, struct diff_result *out, struct err *err);
+
+/* diff_clear_line: before something else is said: the progress stands on the terminal's last line. */
+void diff_clear_line(struct diff *d);
+
+#endif
