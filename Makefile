@@ -50,7 +50,7 @@ FAULT := $(patsubst tests/fault/%.c,%,$(wildcard tests/fault/fault_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run check unit-tests plain replays faults lint format copies deps deps-check fuzz-deps fuzz coverage bench-deps \
-	peer-deps bench bench-scale soak install clean help FORCE
+	peer-deps bench bench-diff bench-scale soak install clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -64,6 +64,7 @@ help:
 	@echo 'make coverage   lines of the parsers that the fuzz corpora reach'
 	@echo 'make bench-scale  N=1000000: what a thousand to a million tenants cost; 20 minutes'
 	@echo 'make bench      a handshake beside nginx and Caddy: CPU, rate, latency, memory; minutes'
+	@echo 'make bench-diff   records --diff for 100,000 domains against a resolver of our own'
 	@echo 'make soak       honest clients among 10,000 stalled ones; memory over 200,000 requests; minutes'
 	@echo 'make lint       formatting, arrows, forbidden functions, copies printed from tables'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
@@ -88,7 +89,7 @@ fuzz-deps:
 	@$(DEPS) fuzz
 
 # Goals that compile ask once which mbedTLS there is; the answer is a file of make assignments.
-ifneq ($(filter-out deps deps-check fuzz-deps bench-deps peer-deps clean help run check fuzz coverage bench bench-scale soak format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-check fuzz-deps bench-deps peer-deps clean help run check fuzz coverage bench bench-diff bench-scale soak format,$(or $(MAKECMDGOALS),all)),)
 -include $(O)/mbedtls.mk
 endif
 
@@ -211,6 +212,11 @@ bench: peer-deps
 bench-scale: bench-deps
 	@$(MAKE) --no-print-directory all $(O)/bench/ask $(O)/bench/mint
 	@tests/bench/scale $(O) '$(N)' '$(KEEP)'
+
+# make bench-diff: tests/bench/diff says what it measures; KEEP=1 as above.
+bench-diff: bench-deps
+	@$(MAKE) --no-print-directory all $(O)/bench/resolve
+	@tests/bench/diff $(O) '$(KEEP)'
 
 $(O)/bench/heap.so: tests/bench/heap.c
 	@mkdir -p $(@D)
