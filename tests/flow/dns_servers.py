@@ -134,7 +134,7 @@ class Bind(_Daemon):
         """Runs nsupdate on it; the finished command."""
         script = self.folder / "update"
         script.write_text(f"server 127.0.0.1 {self.port}\n{text}")
-        return rig.run("nsupdate", "-t", "10", "-k", self.key_file, script)
+        return rig.run("nsupdate", "-t", "50", "-k", self.key_file, script)
 
     def dig(self, name, kind):
         finished = rig.run("dig", "+short", self.dig_flag, "@127.0.0.1", "-p", self.port, name, kind)

@@ -72,7 +72,7 @@ def is_settled(site):
     return publishing["owed"] == 0 and publishing["last_done"] is not None
 
 
-def wait_settled(site, deadline_s=10):
+def wait_settled(site, deadline_s=30):
     rig.wait_until(lambda: is_settled(site), "an empty outbox", deadline_s)
 
 
