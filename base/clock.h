@@ -12,7 +12,8 @@ uint64_t clock_mono_ms(void);
 /* clock_unix_s: calendar time. MTA_STS_TEST_CLOCK_OFFSET_S in the environment moves it, for flow tests. */
 int64_t clock_unix_s(void);
 
-/* clock_is_moved: that variable is set. */
+/* clock_is_moved: that variable is set: dates are taken at their word, where caution would wait for an hour or for
+ * others. */
 bool clock_is_moved(void);
 
 /* clock_file_ns: the clock that file times are made with: calendar time that nothing moves. */

@@ -263,7 +263,8 @@ static int forget_gone_files(struct pass *p, struct err *err)
 static int sweep_all(struct pass *p, const struct idmap *held, struct err *err)
 {
 	struct idmap spkis = {0};
-	int rc = sweep_pairs(p->store, held, p->in->now_unix_s, &spkis, &p->out->removed_count, err);
+	int rc = sweep_pairs(p->store, held, p->in->now_unix_s, p->in->is_clock_unsure, &spkis, &p->out->removed_count,
+			     err);
 	if (rc == 0)
 		rc = sweep_find_keys(p->keyring, &spkis, &p->doomed_keys, err);
 	idmap_deinit(&spkis);
@@ -276,7 +277,8 @@ static int sweep(struct pass *p, struct err *err)
 	bool is_part = p->in->is_partial, are_many = p->part.count > db_count(p->store, DB_PAIRS) / ALL_PART;
 	int rc = !is_part || are_many ? holders_list_leaves(p->store, &held, err) : 0;
 	if (rc == 0)
-		rc = is_part ? part_sweep(&p->part, p->store, &held, p->in->now_unix_s, &p->out->removed_count, err)
+		rc = is_part ? part_sweep(&p->part, p->store, &held, p->in->now_unix_s, p->in->is_clock_unsure,
+					  &p->out->removed_count, err)
 			     : sweep_all(p, &held, err);
 	if (p->out->removed_count)
 		p->intake.store_is_changed = true;

@@ -34,6 +34,7 @@ struct import {
 	 */
 	bool is_partial;
 	int64_t now_unix_s;
+	bool is_clock_unsure; /* nothing goes for having expired long ago */
 	/* for each problem of each file that is not in good order, at every run, at its end; may use the store */
 	import_problem_fn *on_problem;
 	import_dir_fn *on_dir; /* during the walk; must not write to the store. NULL: nobody watches */

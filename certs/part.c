@@ -145,7 +145,7 @@ static int look_for(struct db_txn *store, const uint8_t id[SHA256_BYTES], struct
 	return rc;
 }
 
-int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s,
+int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s, bool is_clock_unsure,
 	       size_t *out_removed_count, struct err *err)
 {
 	int rc = 0;
@@ -153,6 +153,7 @@ int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, i
 	for (size_t i = 0; rc == 0 && i < p->count; i++)
 		rc = look_for(store, p->ids + i * SHA256_BYTES, held, err);
 	for (size_t i = 0; rc == 0 && i < p->count; i++)
-		rc = sweep_pair(store, p->ids + i * SHA256_BYTES, held, now_unix_s, out_removed_count, err);
+		rc = sweep_pair(store, p->ids + i * SHA256_BYTES, held, now_unix_s, is_clock_unsure, out_removed_count,
+				err);
 	return rc;
 }

@@ -36,7 +36,7 @@ int part_find_half(struct survey *s, const uint8_t spki[SHA256_BYTES], struct er
 /* part_sweep: deletes the suspects that no file holds any more, as sweep_pairs does.
  * held     some or all of the leaves that are in files; what else is found to be is added
  * returns  0, ERR_NOMEM, ERR_IO */
-int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s,
+int part_sweep(const struct part *p, struct db_txn *store, struct idmap *held, int64_t now_unix_s, bool is_clock_unsure,
 	       size_t *out_removed_count, struct err *err);
 
 #endif

@@ -15,19 +15,20 @@ static bool is_held(void *ctx, const uint8_t id[SHA256_BYTES])
 }
 
 /* 1, 0 or ERR_IO */
-static int is_done_with(struct db_txn *txn, const struct pair *p, const struct idmap *held, int64_t now_unix_s)
+static int is_done_with(struct db_txn *txn, const struct pair *p, const struct idmap *held, int64_t now_unix_s,
+			bool is_clock_unsure)
 {
 	bool is_expired = p->not_after_unix_s < now_unix_s;
 	bool is_in_file = idmap_has(held, p->id, NULL);
 	if (!is_expired && (is_in_file || p->source.len == 0))
 		return 0;
-	if (p->not_after_unix_s < now_unix_s - EXPIRED_KEEP_S && !is_in_file)
+	if (p->not_after_unix_s < now_unix_s - EXPIRED_KEEP_S && !is_in_file && !is_clock_unsure)
 		return 1;
 	return pairs_is_covered(txn, p, now_unix_s, is_held, (void *)(uintptr_t)held);
 }
 
-int sweep_pairs(struct db_txn *txn, const struct idmap *held, int64_t now_unix_s, struct idmap *spkis,
-		size_t *out_removed_count, struct err *err)
+int sweep_pairs(struct db_txn *txn, const struct idmap *held, int64_t now_unix_s, bool is_clock_unsure,
+		struct idmap *spkis, size_t *out_removed_count, struct err *err)
 {
 	struct pair p;
 	uint8_t id[SHA256_BYTES];
@@ -37,7 +38,7 @@ int sweep_pairs(struct db_txn *txn, const struct idmap *held, int64_t now_unix_s
 	while ((rc = pairs_next(txn, after, &p)) == 0) {
 		memcpy(id, p.id, SHA256_BYTES);
 		after = id;
-		int done = is_done_with(txn, &p, held, now_unix_s);
+		int done = is_done_with(txn, &p, held, now_unix_s, is_clock_unsure);
 		if (done < 0)
 			return err_set(err, done, "store: names cannot be read");
 		if (done == 0 && idmap_put(spkis, p.spki, 0) == ERR_NOMEM)
@@ -51,7 +52,7 @@ int sweep_pairs(struct db_txn *txn, const struct idmap *held, int64_t now_unix_s
 }
 
 int sweep_pair(struct db_txn *txn, const uint8_t id[SHA256_BYTES], const struct idmap *held, int64_t now_unix_s,
-	       size_t *removed_count, struct err *err)
+	       bool is_clock_unsure, size_t *removed_count, struct err *err)
 {
 	struct pair p;
 	int rc = pairs_get(txn, id, &p);
@@ -59,7 +60,7 @@ int sweep_pair(struct db_txn *txn, const uint8_t id[SHA256_BYTES], const struct 
 		return 0;
 	if (rc)
 		return err_set(err, rc, "store: certificates cannot be read");
-	int done = is_done_with(txn, &p, held, now_unix_s);
+	int done = is_done_with(txn, &p, held, now_unix_s, is_clock_unsure);
 	if (done < 0)
 		return err_set(err, done, "store: names cannot be read");
 	*removed_count += (size_t)done;

@@ -333,6 +333,8 @@ static int run(struct apply *a, struct err *err)
 	if (rc == 0)
 		rc = merge_begin(&a->merge, a->txn, &a->known, a->load, clock_file_ns(), err);
 	a->merge.is_cautious = a->how->is_cautious;
+	a->merge.vanish.before_count = a->how->vanished_before;
+	a->merge.vanish.all_before = a->how->all_before;
 	if (rc == 0)
 		rc = take_in_force(a, err);
 	if (rc == 0)
@@ -349,7 +351,9 @@ static int run(struct apply *a, struct err *err)
 		rc = err_set(err, a->known.failed, "store: the list of files cannot be read");
 	a->is_changed = a->is_changed || a->merge.is_changed;
 	a->out->retry_ms = a->merge.retry_ms;
-	a->out->held_count = a->merge.held_count;
+	a->out->held_count = a->merge.is_held ? a->merge.vanish.gone_count : 0;
+	a->out->vanished_count = a->merge.is_held ? 0 : a->merge.vanish.net_count;
+	a->out->all_before = a->merge.vanish.all_count;
 	return rc;
 }
 

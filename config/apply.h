@@ -25,6 +25,8 @@ struct apply_result {
 	size_t withdrawn_total;    /* … and all that are */
 	size_t error_count;        /* problems in force */
 	size_t held_count;         /* not 0: the domains of files that vanished and were let be */
+	size_t vanished_count;     /* those that went with their files */
+	size_t all_before;         /* … of so many */
 	uint64_t retry_ms;         /* not 0: something was put off; come again after this time */
 	struct problem_list fresh; /* errors that were not there before, and warnings about changes just made */
 };
@@ -34,6 +36,7 @@ struct apply_how {
 	int64_t start_unix_s; /* of the server's run: serial ids go on from it (ids_serial_at); 0: of none */
 	bool is_clock_unsure; /* see rows.h */
 	bool is_cautious;     /* files that vanished with more than half of all domains are let be (vanish.h) */
+	size_t vanished_before, all_before; /* of reloads lately: as what the result says of them, added up */
 };
 
 /* apply_run: all of it. A file that was rewritten in place and lost something (domains, bytes, its last line end, its

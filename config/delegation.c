@@ -146,7 +146,8 @@ static void choose_turn(const struct delegation *d, struct delegation_policy *p)
 	if (p->is_turned || (is_new_body(p) && (p->was.has_laggards || p->now.has_laggards))) {
 		p->now.turn = ++p->now.turn_max;
 		p->now.turned_unix_s = d->late_unix_s;
-	} else if (is_new_body(p) && d->now_unix_s - p->now.turned_unix_s > POLICY_MAX_AGE_MAX_S) {
+	} else if (is_new_body(p) && !d->is_clock_unsure &&
+		   d->now_unix_s - p->now.turned_unix_s > POLICY_MAX_AGE_MAX_S) {
 		p->now.turn = 0;
 	}
 }

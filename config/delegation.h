@@ -24,7 +24,9 @@ struct delegation {
 	struct db_txn *txn;
 	enum id_scheme scheme;
 	int64_t now_unix_s, late_unix_s;
-	uint64_t serial_floor; /* as that of struct rows; set by the caller before delegation_end, or left as it is */
+	/* as those of struct rows; set by the caller before delegation_end, or left as they are: */
+	uint64_t serial_floor;
+	bool is_clock_unsure;
 	struct delegation_policy **policies; /* policy_count: those that were touched, sorted by name */
 	size_t policy_count;
 	struct delegation_policy *last; /* neighbours tend to share one */

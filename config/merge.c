@@ -293,8 +293,9 @@ static int remove_file(struct merge *m, const struct known_file *k, struct err *
 static int remove_files(struct merge *m, struct err *err)
 {
 	bool has_main = m->load->count && m->load->files[0].is_main && !m->is_put_off[0];
-	int rc = has_main && m->is_cautious ? vanish_count_most(m->txn, m->known, m->load, &m->held_count, err) : 0;
-	bool may_remove = has_main && m->held_count == 0;
+	int rc = has_main ? vanish_count(&m->vanish, m->txn, m->known, m->load, err) : 0;
+	m->is_held = m->is_cautious && m->vanish.are_most;
+	bool may_remove = has_main && !m->is_held;
 	for (size_t i = 0; rc == 0 && may_remove && i < m->known->count; i++)
 		if (vanish_has(m->load, &m->known->files[i]))
 			rc = remove_file(m, &m->known->files[i], err);

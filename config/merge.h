@@ -5,6 +5,7 @@
 #include "../base/buf.h"
 #include "../base/span.h"
 #include "spec.h"
+#include "vanish.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,8 +30,9 @@ struct merge {
 	struct buf policies; /* named policies that came, went or changed: packed names */
 	struct buf orphan_domains, orphan_policies; /* whose file lost them: packed names */
 	bool is_changed;                            /* something was written */
-	bool is_cautious;  /* set by the caller after merge_begin: vanish_count_most is asked */
-	size_t held_count; /* what it said: files that vanished were let be */
+	bool is_cautious;                           /* set by the caller after merge_begin, as what goes into vanish: */
+	struct vanish vanish;                       /* files that vanished */
+	bool is_held;                               /* … were let be */
 };
 
 /* merge_begin: decides which files are put off (see apply.h) and numbers new ones. now_ns: clock_file_ns. */

@@ -189,6 +189,17 @@ int record_add_domain(struct record_set *s, const struct domain_row *row, const 
 	return s->text.failed;
 }
 
+int record_add_published(struct record_set *s, const char *id, const struct domain_row *row,
+			 const struct settings *settings)
+{
+	struct record like = {.ttl_s = row->ttl_s, .state = RECORD_LIVE};
+	if (id[0])
+		add_id(s, like, SPAN_LIT("_mta-sts"), id);
+	else
+		add_pointer(s, like, row->policy, settings->dns_delegate);
+	return s->text.failed;
+}
+
 int record_make(struct record_set *s, struct span domain, const struct domain_row *row, const struct settings *settings,
 		enum record_state state)
 {

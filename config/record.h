@@ -63,6 +63,11 @@ int record_add_policy(struct record_set *s, struct span policy, const struct del
 int record_add_domain(struct record_set *s, const struct domain_row *row, const struct settings *settings,
 		      enum record_state state);
 
+/* record_add_published: the domain's own _mta-sts record as it is out: with that id, or, when it is empty, as a CNAME
+ * to that of the row's policy. */
+int record_add_published(struct record_set *s, const char *id, const struct domain_row *row,
+			 const struct settings *settings);
+
 /* record_make: both for a domain without policies. */
 int record_make(struct record_set *s, struct span domain, const struct domain_row *row, const struct settings *settings,
 		enum record_state state);

@@ -165,6 +165,7 @@ int rows_end(struct rows *r, struct err *err)
 {
 	bool is_changed = false;
 	r->delegation.serial_floor = r->serial_floor;
+	r->delegation.is_clock_unsure = r->is_clock_unsure;
 	int rc = bodies_tally_end(&r->bodies, err);
 	if (rc == 0)
 		rc = delegation_end(&r->delegation, &is_changed, err);
@@ -365,8 +366,9 @@ int rows_expire(struct rows *r, size_t *out_count, struct err *err)
 /* drop_rest: what may be left of a domain without a row. */
 static int drop_rest(struct rows *r, struct span domain, struct err *err)
 {
+	bool is_of_policies = r->delegate && span_is(domain, span_of(r->delegate));
 	int rc = gone_drop(r->txn, domain, err);
-	if (rc == 0)
+	if (rc == 0 && !is_of_policies) /* theirs are owed under that name, too */
 		rc = outbox_drop(r->txn, domain, err);
 	return rc ? rc : published_drop(r->txn, domain, err);
 }

@@ -22,18 +22,22 @@ static int count_domains(struct db_txn *txn, uint32_t file_no, size_t *count, st
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
-int vanish_count_most(struct db_txn *txn, const struct known *known, const struct load *l, size_t *out, struct err *err)
+int vanish_count(struct vanish *v, struct db_txn *txn, const struct known *known, const struct load *l, struct err *err)
 {
-	size_t gone = 0, read = 0, all = db_count(txn, DB_SPECS);
-	*out = 0;
+	size_t read = 0;
+	v->gone_count = 0;
+	v->all_count = db_count(txn, DB_SPECS);
 	for (size_t i = 0; i < known->count; i++) {
-		int rc = vanish_has(l, &known->files[i]) ? count_domains(txn, known->files[i].no, &gone, err) : 0;
+		int rc = vanish_has(l, &known->files[i]) ? count_domains(txn, known->files[i].no, &v->gone_count, err)
+							 : 0;
 		if (rc)
 			return rc;
 	}
 	for (size_t i = 0; i < l->count; i++)
 		read += l->files[i].source.domains.count;
-	if (gone >= read + VANISH_MANY && gone - read > all / 2)
-		*out = gone;
+	v->net_count = v->gone_count > read ? v->gone_count - read : 0;
+	size_t all = v->all_before > v->all_count ? v->all_before : v->all_count;
+	size_t total = v->net_count + v->before_count;
+	v->are_most = v->net_count && total >= VANISH_MANY && total > all / 2;
 	return 0;
 }

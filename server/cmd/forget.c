@@ -28,6 +28,7 @@ static int forget_all(struct db *store, const struct context *c, const struct cm
 		return rc;
 	rows_begin(&rows, txn, (enum id_scheme)c->settings.dns_id, clock_unix_s());
 	rows.is_publishing = c->is_publishing;
+	rows.delegate = c->settings.dns_delegate;
 	for (size_t i = 0; rc == 0 && i < o->word_count; i++)
 		rc = forget_one(&rows, o->words[i], err);
 	if (rc == 0)

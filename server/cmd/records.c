@@ -302,6 +302,7 @@ static int print(const struct context *c, const struct cmd_options *o, const str
 				       .server = &c->server,
 				       .settings = &c->settings,
 				       .now_unix_s = clock_unix_s(),
+				       .is_keepers = c->server.is_running && !clock_is_moved(),
 				       .wants_withheld = o->is_all};
 	offer_init(&p.offer);
 	buf_init(&p.out, OUT_MAX_BYTES);

@@ -141,6 +141,20 @@ static bool waits_for_policies(const struct offer_world *w, const struct domain_
 	       outbox_get(w->txn, span_of(w->settings->dns_delegate), &policies) == 0 && !policies.is_begun;
 }
 
+/* The domain's own record, which is withheld, must not go for not being named; nor can the others wait for it. 0,
+ * BATCH_WITHHELD: it is not known what it is; ERR_NOMEM, ERR_RANGE. */
+static int keep_published(struct batch *b, const struct offer_world *w, struct span domain)
+{
+	struct published published;
+	struct domain_row row;
+	int rc = published_get(w->txn, domain, &published);
+	if (rc == ERR_NOENT || (rc == 0 && !published.has_policy))
+		return 0;
+	if (rc || domains_get(w->txn, domain, &row) != 0 || (!published.id[0] && row.policy.len == 0))
+		return BATCH_WITHHELD;
+	return record_add_published(&b->offer.set, published.id, &row, w->settings);
+}
+
 /* The records of policies, and those of the domain that they are below. */
 static int add_policies(struct batch *b, const struct offer_world *w, struct span domain,
 			const struct outbox_entry *entry)
@@ -154,6 +168,11 @@ static int add_policies(struct batch *b, const struct offer_world *w, struct spa
 	bool is_whole = b->offer.gate.is_open;
 	if (!is_whole && entry->is_begun)
 		return BATCH_WITHHELD;
+	if (!is_whole && b->format->says_all) {
+		rc = keep_published(b, w, domain);
+		if (rc)
+			return rc;
+	}
 	return add_item(b, domain, entry, is_whole ? whole_item(&b->offer) : (struct batch_item){.is_whole = false});
 }
 

@@ -33,14 +33,33 @@ struct apply_how caution_look(struct caution *c, struct db *store, bool is_asked
 			 c->steady.step_s);
 	if (c->start_unix_s == 0)
 		c->start_unix_s = how.now_unix_s;
+	else if (c->steady.step_s > 0) /* it was behind until now: ids go on from when we really began */
+		c->start_unix_s += c->steady.step_s;
 	how.start_unix_s = c->start_unix_s;
+	if (now_ms - c->vanishing_since_ms >= CAUTION_HELD_MS)
+		c->vanished_count = c->all_before = 0;
+	how.vanished_before = c->vanished_count;
+	how.all_before = c->all_before;
 	if (!how.is_clock_unsure)
 		note_time(c, store, how.now_unix_s, now_ms);
 	return how;
 }
 
+/* A tree that is emptied file by file is seen in pieces. */
+static void note_vanished(struct caution *c, const struct apply_result *result)
+{
+	if (result->vanished_count == 0)
+		return;
+	if (c->vanished_count == 0) {
+		c->vanishing_since_ms = clock_mono_ms();
+		c->all_before = result->all_before;
+	}
+	c->vanished_count += result->vanished_count;
+}
+
 void caution_tell(struct caution *c, const struct apply_result *result)
 {
+	note_vanished(c, result);
 	metric_set(M_DOMAINS_KEPT, result->held_count);
 	if (result->held_count && c->held_since_ms == 0)
 		log_error("config.vanished",

@@ -15,8 +15,10 @@ enum { CAUTION_HELD_MS = 600000 }; /* time to see the alarm and mount what is mi
 
 struct caution {
 	struct steady steady;
-	int64_t start_unix_s;   /* of the first look; 0: there was none */
-	uint64_t noted_ms;      /* clock_mono_ms when the store was last told the time; 0: never */
+	int64_t start_unix_s;        /* of the first look; 0: there was none */
+	uint64_t noted_ms;           /* clock_mono_ms when the store was last told the time; 0: never */
+	uint64_t vanishing_since_ms; /* since when the domains below went with their files; 0: none did */
+	size_t vanished_count, all_before;
 	uint64_t held_since_ms; /* since when files that vanished are let be; 0: they are not */
 };
 

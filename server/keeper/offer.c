@@ -48,8 +48,10 @@ static int add_domain(struct offer *o, const struct offer_world *w, struct span 
 		o->set.is_host_out = published.has_host;
 		o->set.is_report_out = published.has_report;
 	}
+	/* what is there now may be the record of a policy, for all its domains */
+	bool is_another = state == RECORD_GONE && delegated_is_below(domain, w->settings->dns_delegate);
 	int rc = record_add_domain(&o->set, row, w->settings, o->gate.is_open ? state : RECORD_WITHHELD);
-	if (rc == 0 && !o->gate.is_open && !w->wants_withheld)
+	if (rc == 0 && ((!o->gate.is_open && !w->wants_withheld) || is_another))
 		o->set.count--; /* it comes last; host and report records can stand without it */
 	return rc;
 }
@@ -81,7 +83,7 @@ static int on_policy(void *ctx, struct span policy, const struct delegated *d)
 	const struct offer_world *w = a->world;
 	bool is_there = w->is_keepers && !d->is_gone;
 	enum record_state state = record_state_of_policy(d, is_there ? 0 : w->now_unix_s);
-	if (delegated_is_over(d, w->now_unix_s))
+	if (!is_there && delegated_is_over(d, w->now_unix_s))
 		return 0;
 	a->count++;
 	bool is_held = state != RECORD_GONE && !a->offer->policies_gate.is_open;
@@ -97,6 +99,7 @@ int offer_make_policies(struct offer *o, const struct offer_world *w, bool *out_
 	struct domain_row row;
 	enum record_state state;
 	struct adding a = {.offer = o, .world = w};
+	struct published published;
 	o->policies_held_count = 0;
 	o->state = RECORD_GONE;
 	memset(o->id, 0, sizeof o->id);
@@ -108,6 +111,9 @@ int offer_make_policies(struct offer *o, const struct offer_world *w, bool *out_
 	if (rc)
 		return rc;
 	rc = offer_find_row(w, delegate, &row, &state);
+	if (rc == 0 && state == RECORD_GONE && w->is_keepers &&
+	    published_get(w->txn, delegate, &published) == ERR_NOENT)
+		rc = ERR_NOENT; /* it is deleted already, or was never ours to delete */
 	*out_is_anything = a.count || rc == 0;
 	if (rc == ERR_NOENT)
 		return 0;

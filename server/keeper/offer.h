@@ -18,7 +18,7 @@ struct offer_world {
 	const struct settings *settings;
 	int64_t now_unix_s;
 	bool wants_withheld; /* the _mta-sts record also where the gate is shut, in state withheld */
-	bool is_keepers; /* a row that is still there is not gone, whatever its date and the clock say (caution.h) */
+	bool is_keepers;     /* a row that is there is not gone before the keeper says so, whatever our clock does */
 };
 
 struct offer {

@@ -205,6 +205,7 @@ int reload_config(struct reload *r, enum reload_scope scope, uint64_t *out_retry
 	struct err err = {0};
 	uint64_t begin_ms = clock_mono_ms();
 	struct apply_how how = caution_look(&r->caution, r->store, scope == RELOAD_ASKED);
+	r->is_clock_unsure = how.is_clock_unsure;
 	*out_retry_ms = 0;
 	int rc = read_config(r, scope, &load, &err);
 	if (rc == 0)
@@ -295,6 +296,7 @@ static int import_certs(struct reload *r, struct cert_pass *pass, struct err *er
 		.path_count = pass->path_count,
 		.is_partial = pass->is_partial,
 		.now_unix_s = clock_unix_s(),
+		.is_clock_unsure = r->is_clock_unsure,
 		.on_problem = on_problem,
 		.on_dir = r->watch ? on_dir : NULL,
 		.ctx = pass,

@@ -26,6 +26,7 @@ struct reload {
 	bool has_cert_paths;
 	bool is_cert_pass_due; /* cert_paths changed since the last pass, or it failed */
 	struct look config_look, cert_look;
+	bool is_clock_unsure; /* as the last look at it said */
 	struct caution caution;
 	struct settings at_start; /* what the first reload found; keys of class restart stay as they were then */
 	bool has_start;

@@ -363,12 +363,49 @@ static void test_batch_records_of_policies_wait_for_no_certificate_of_the_domain
 		e.is_begun = false;
 		begin(formats[i], 500);
 		assert_int_equal(batch_add(&b, &world, SPAN_LIT("sts.example"), &e), BATCH_ADDED);
-		assert_int_equal(b.record_count, 2);
+		assert_int_equal(b.record_count,
+				 2 + i); /* its own as it is out, too: else that one would be taken away */
 		assert_int_equal(batch_settle(&b, txn, true, now_unix_s, 0, NULL), 0);
 		assert_int_equal(outbox_get(txn, SPAN_LIT("sts.example"), &e), 0);
 		assert_true(e.is_begun);
 		begin(formats[i], 500); /* and once is enough */
 		assert_int_equal(batch_add(&b, &world, SPAN_LIT("sts.example"), &e), BATCH_WITHHELD);
+	}
+}
+
+static void test_batch_leaves_the_records_of_policies_alone_where_a_domain_of_that_name_is_gone(void **state)
+{
+	(void)state;
+	(void)owe_policies(); /* one is among them */
+	begin("nsupdate", 500);
+	assert_int_equal(add("one.sts.example", 0), BATCH_ADDED);
+	assert_int_equal(batch_end(&b), 0);
+	(void)buf_add_char(&b.input, '\0');
+	assert_null(strstr(b.input.p, "_mta-sts.one.sts.example"));
+	assert_true(b.items[0].is_whole); /* there is nothing more to do for it */
+	begin("nsupdate", 500);
+	assert_int_equal(add("one.elsewhere.example", 0), BATCH_ADDED);
+	(void)buf_add_char(&b.input, '\0');
+	assert_non_null(strstr(b.input.p, "update delete _mta-sts.one.elsewhere.example. TXT"));
+}
+
+static void test_batch_deletes_the_own_records_of_the_policies_domain_once(void **state)
+{
+	(void)state;
+	struct outbox_entry e = owe_policies();
+	struct domain_row row = {.mode = POLICY_ENFORCE, .id = "7", .max_age_s = 604800};
+	world.is_keepers = true;
+	assert_int_equal(gone_put(txn, SPAN_LIT("sts.example"), &row, now_unix_s, NULL), 0);
+	assert_int_equal(published_put(txn, SPAN_LIT("sts.example"), &(struct published){.has_policy = true}, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		begin("nsupdate", 500);
+		assert_int_equal(batch_add(&b, &world, SPAN_LIT("sts.example"), &e), BATCH_ADDED);
+		assert_int_equal(batch_end(&b), 0);
+		assert_int_equal(batch_settle(&b, txn, true, now_unix_s, 0, NULL), 0);
+		(void)buf_add_char(&b.input, '\0');
+		bool has_deletion = strstr(b.input.p, "update delete _mta-sts.sts.example. TXT") != NULL;
+		assert_int_equal(has_deletion, i == 0); /* what is there afterwards is somebody else's */
+		assert_non_null(strstr(b.input.p, "update add _mta-sts.one.sts.example."));
 	}
 }
 
@@ -393,6 +430,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_batch_records_of_policies_wait_for_the_workers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_batch_records_of_policies_wait_for_no_certificate_of_the_domain_itself, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_batch_leaves_the_records_of_policies_alone_where_a_domain_of_that_name_is_gone, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(test_batch_deletes_the_own_records_of_the_policies_domain_once, set_up,
+						tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,6 +150,19 @@ static void test_caution_serial_ids_of_a_run_begin_at_its_start(void **state)
 	assert_string_equal(site_row(&s, "a.example").row.id, "44668801");
 }
 
+static void test_caution_serial_ids_begin_anew_when_a_clock_that_was_behind_is_put_right(void **state)
+{
+	(void)state;
+	s.now_unix_s -= YEAR_S; /* a machine without a battery, before NTP is reached */
+	site_write(&s, SITE_MAIN, "dns: {id: serial}\ndomains:\n  a.example: " POLICY("604800"));
+	look(RELOAD_ALL);
+	s.now_unix_s += YEAR_S;
+	pass(60);
+	site_write(&s, SITE_MAIN, "dns: {id: serial}\ndomains:\n  a.example: " POLICY("604801"));
+	look(RELOAD_CHANGED);
+	assert_string_equal(site_row(&s, "a.example").row.id, "44582401"); /* as in the test before */
+}
+
 /* --- files that vanish -------------------------------------------------------------------------------------------- */
 
 static void fill(int from, int to)
@@ -235,9 +248,31 @@ static void test_caution_is_for_more_than_half_and_for_many(void **state)
 	empty(0, 100);
 	look(RELOAD_CHANGED);
 	assert_int_equal(site_count(&s, DB_WITHDRAWN), 100); /* half of them */
+	pass(10 * 60);
 	empty(100, 199);
 	look(RELOAD_CHANGED);
 	assert_int_equal(site_count(&s, DB_WITHDRAWN), 199); /* less than VANISH_MANY */
+}
+
+/* rm -rf takes a while, and is seen in between */
+static void test_caution_files_that_vanish_one_after_the_other_are_added_up(void **state)
+{
+	(void)state;
+	begin(300);
+	for (int i = 0; i < 300; i += 20) {
+		empty(i, i + 20);
+		mono_ms += 200;
+		look(RELOAD_CHANGED);
+	}
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 140); /* one more piece would be more than half */
+	assert_int_equal(kept(), 160);
+	fill(0, 300);
+	pass(11 * 60);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 0);
+	assert_int_equal(kept(), 0);
+	empty(0, 140); /* and that is forgotten by now */
+	look(RELOAD_CHANGED);
+	assert_int_equal(site_count(&s, DB_WITHDRAWN), 140);
 }
 
 static void test_caution_domains_that_move_to_another_file_are_not_gone(void **state)
@@ -270,6 +305,8 @@ int main(void)
 		TEST(test_caution_date_is_kept_to_the_minute_once_the_clock_is_steady),
 		TEST(test_caution_clock_set_back_shortens_no_withdrawal),
 		TEST(test_caution_serial_ids_of_a_run_begin_at_its_start),
+		TEST(test_caution_serial_ids_begin_anew_when_a_clock_that_was_behind_is_put_right),
+		TEST(test_caution_files_that_vanish_one_after_the_other_are_added_up),
 		TEST(test_caution_most_files_that_vanish_are_let_be_for_ten_minutes),
 		TEST(test_caution_mount_that_comes_back_in_time_costs_nothing),
 		TEST(test_caution_is_for_more_than_half_and_for_many),

@@ -272,6 +272,19 @@ static void test_outbox_forget_owes_the_deletion_and_twice_drops_that(void **sta
 	}
 }
 
+static void test_outbox_forget_keeps_what_is_owed_for_policies(void **state)
+{
+	(void)state;
+	struct rows r;
+	put_row(DB_GONE, "sts.example");
+	begin_rows(&r, true, now_unix_s);
+	r.delegate = "sts.example";
+	assert_int_equal(outbox_put(txn, SPAN_LIT("sts.example"), now_unix_s, NULL), 0);
+	assert_int_equal(rows_forget(&r, SPAN_LIT("sts.example"), NULL), 0);
+	assert_true(is_owed("sts.example"));
+	assert_int_equal(rows_end(&r, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +301,7 @@ int main(void)
 			test_outbox_withdrawal_and_deletion_are_owed_only_where_somebody_publishes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outbox_a_deletion_that_is_owed_outlives_its_month, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_outbox_forget_keeps_what_is_owed_for_policies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outbox_forget_owes_the_deletion_and_twice_drops_that, set_up,
 						tear_down),
 	};
