@@ -447,7 +447,7 @@ static void sweep(struct db_txn *txn, struct db_txn *keyring)
 	enum keyring_origin origin;
 	struct span der;
 	buf_init(&keys, ROW_MAX_BYTES);
-	(void)sweep_pairs(txn, &held, NOW_UNIX_S + 400 * 86400, &spkis, &removed, NULL);
+	(void)sweep_pairs(txn, &held, NOW_UNIX_S + 400 * 86400, false, &spkis, &removed, NULL);
 	(void)sweep_find_keys(keyring, &spkis, &keys, NULL);
 	for (int rc = keyring_next(keyring, NULL, spki, &origin); rc == 0;
 	     rc = keyring_next(keyring, last, spki, &origin)) {
