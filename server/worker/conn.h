@@ -21,7 +21,7 @@ struct conn_env {
 	struct uv_loop_s *loop;
 	struct limits limits;
 	struct crowd crowd;
-	uint64_t looked_ms; /* when at the lingering ones, out of turn */
+	uint64_t looked_ms; /* when at all lingering ones, out of turn */
 	struct clients clients;
 	struct flood flood;
 	bool is_stopping;

@@ -13,7 +13,7 @@ enum crowd_queue {
 	CROWD_TALKING,   /* has sent a part of a ClientHello */
 	CROWD_ENGINE,    /* has a TLS engine: in the handshake, or before the end of its request */
 	CROWD_ANSWERING, /* until the last byte of the answer is written: is never sent away */
-	CROWD_LINGERING, /* has its answer; only the client's close is missing */
+	CROWD_LINGERING, /* has its answer; the client's close is missing, or not seen yet */
 	CROWD_QUEUE_COUNT
 };
 

@@ -1,5 +1,6 @@
 /* Connections on a loop of their own, with limits short enough to reach. What TLS says is test_session's
  * affair. */
+#include "../../base/clock.h"
 #include "../../base/metric.h"
 #include "../../server/worker/conn.h"
 
@@ -349,9 +350,8 @@ static void test_conn_who_has_closed_is_not_in_the_way(void **state)
 	int fd[4] = {client_from(peer), client()}; /* the first two count for the client no more */
 	assert_false(is_closed(fd[0]) || is_closed(fd[1]));
 	assert_int_equal(env->crowd.count[CROWD_LINGERING], 0);
-	pass(50);
-	assert_int_equal(finish_with(client()), 0);
-	fd[2] = client(); /* nor for the crowd, which was full */
+	assert_int_equal(finish_with(client_from(peer)), 0);
+	fd[2] = client_from(peer); /* nor does one that closed a moment later; nor for the crowd, which was full */
 	assert_false(is_closed(fd[0]) || is_closed(fd[1]) || is_closed(fd[2]));
 	assert_int_equal(crowd_count(&env->crowd), 3);
 	assert_true(count(M_CLOSE_NO_NAME) == answered + 3);
@@ -420,6 +420,57 @@ static void test_conn_close_all_leaves_none(void **state)
 	tear_down();
 }
 
+static void test_conn_close_all_leaves_answers_whole(void **state)
+{
+	(void)state;
+	set_up_without_hurry();
+	char got[10];
+	int fd = client();
+	say(fd, hello, sizeof hello - 1);
+	check_alert_and_end(fd);
+	say(fd, "more", 4); /* unread it would make the close a reset */
+	conn_close_all(env);
+	assert_int_equal(recv(fd, got, sizeof got, 0), 0);
+	(void)close(fd);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	tear_down();
+}
+
+/* The last test: time stands still from here on. */
+static void test_conn_idle_one_stays_where_a_lingering_one_of_many_has_closed(void **state)
+{
+	(void)state;
+	enum { MANY = 129 }; /* as many as are not looked at all at once, more than once in a millisecond */
+	struct limits limits = short_limits;
+	limits.handshake_timeout_ms = limits.linger_timeout_ms = 60000;
+	limits.connections = MANY + 1;
+	set_up(&limits);
+	uint64_t crowded = count(M_CLOSE_CROWDED);
+	int fd[MANY + 2];
+	clock_set_fake(1000, 0);
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = client();
+		say(fd[i], hello, sizeof hello - 1);
+		check_alert_and_end(fd[i]);
+	}
+	fd[MANY] = client();
+	clock_set_fake(2000, 0);
+	env->looked_ms = clock_mono_ms();
+	(void)close(fd[0]);
+	fd[0] = client();
+	assert_false(is_closed(fd[0]) || is_closed(fd[MANY]));
+	say(fd[1], "more", 4);
+	say(fd[0], hello, 5), say(fd[MANY], hello, 5);
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	assert_true(count(M_CLOSE_CROWDED) == crowded);
+	fd[MANY + 1] = client(); /* nobody has closed, nobody is silent: the oldest that has its answer goes */
+	assert_false(is_closed(fd[0]) || is_closed(fd[MANY]) || is_closed(fd[MANY + 1]));
+	assert_true(is_closed(fd[1]));
+	assert_true(count(M_CLOSE_CROWDED) == crowded);
+	assert_int_equal(env->crowd.count[CROWD_LINGERING], MANY - 2);
+	close_clients(fd, MANY + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -437,6 +488,8 @@ int main(void)
 		cmocka_unit_test(test_conn_hello_without_end_is_refused),
 		cmocka_unit_test(test_conn_stop_lets_the_silent_go_first),
 		cmocka_unit_test(test_conn_close_all_leaves_none),
+		cmocka_unit_test(test_conn_close_all_leaves_answers_whole),
+		cmocka_unit_test(test_conn_idle_one_stays_where_a_lingering_one_of_many_has_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
