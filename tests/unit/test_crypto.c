@@ -447,6 +447,97 @@ static void test_crypto_records(void **state)
 	assert_int_equal(psa_destroy_key(keys[0]), PSA_SUCCESS);
 }
 
+/* --- what is left of a key --- */
+
+enum { MASK = 0x5a, PART_BYTES = 16 };
+
+/* heap: its bounds; false: there is none, as with the sanitizers' allocator. */
+static bool heap(const uint8_t **out_begin, const uint8_t **out_end)
+{
+	char line[256];
+	bool is_there = false;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	assert_non_null(maps);
+	while (!is_there && fgets(line, sizeof line, maps))
+		is_there = strstr(line, "[heap]") &&
+			   sscanf(line, "%p-%p", (void **)(uintptr_t)out_begin, (void **)(uintptr_t)out_end) == 2;
+	(void)fclose(maps);
+	return is_there;
+}
+
+/* count_in_heap: how often these bytes, masked so that the search does not find itself, are there. */
+static size_t count_in_heap(const uint8_t masked[PART_BYTES])
+{
+	const uint8_t *p, *end;
+	size_t count = 0;
+	if (!heap(&p, &end))
+		return 0;
+	for (; p + PART_BYTES <= end; p++) {
+		size_t same = 0;
+		while (same < PART_BYTES && p[same] == (masked[same] ^ MASK))
+			same++;
+		count += same == PART_BYTES;
+	}
+	return count;
+}
+
+static const struct {
+	psa_key_type_t type;
+	size_t key_bytes;
+	psa_algorithm_t alg;
+} ciphers[] = {
+	{PSA_KEY_TYPE_AES, 16, PSA_ALG_GCM},
+	{PSA_KEY_TYPE_AES, 32, PSA_ALG_GCM},
+	{PSA_KEY_TYPE_CHACHA20, 32, PSA_ALG_CHACHA20_POLY1305},
+};
+
+struct traces {
+	psa_key_id_t id;
+	uint8_t key[PART_BYTES], stream[PART_BYTES]; /* masked; their first bytes */
+};
+
+/* use_key: one record with a new key, of which only the library has a copy afterwards. */
+static struct traces use_key(size_t i)
+{
+	struct traces t;
+	psa_key_attributes_t a = PSA_KEY_ATTRIBUTES_INIT;
+	uint8_t key[32], nonce[12] = {7}, record[PART_BYTES + 16];
+	size_t len;
+	assert_int_equal(psa_generate_random(key, sizeof key), PSA_SUCCESS);
+	for (size_t n = 0; n < PART_BYTES; n++)
+		t.key[n] = key[n] ^ MASK;
+	memset(record, 'a', PART_BYTES);
+	psa_set_key_type(&a, ciphers[i].type);
+	psa_set_key_algorithm(&a, ciphers[i].alg);
+	psa_set_key_usage_flags(&a, PSA_KEY_USAGE_ENCRYPT);
+	assert_int_equal(psa_import_key(&a, key, ciphers[i].key_bytes, &t.id), PSA_SUCCESS);
+	assert_int_equal(psa_aead_encrypt(t.id, ciphers[i].alg, nonce, sizeof nonce, NULL, 0, record, PART_BYTES,
+					  record, sizeof record, &len),
+			 PSA_SUCCESS);
+	for (size_t n = 0; n < PART_BYTES; n++)
+		t.stream[n] = record[n] ^ 'a' ^ MASK;
+	return t;
+}
+
+static void test_crypto_keys_that_go_leave_nothing(void **state)
+{
+	(void)state;
+	const uint8_t *begin, *end;
+	if (!heap(&begin, &end))
+		skip();
+	for (size_t order = 0; order < COUNT(ciphers); order++) {
+		struct traces t[COUNT(ciphers)];
+		for (size_t n = 0; n < COUNT(ciphers); n++)
+			t[n] = use_key((order + n) % COUNT(ciphers));
+		for (size_t n = 0; n < COUNT(ciphers); n++)
+			assert_true(count_in_heap(t[n].key) > 0);
+		for (size_t n = 0; n < COUNT(ciphers); n++)
+			assert_int_equal(psa_destroy_key(t[n].id), PSA_SUCCESS);
+		for (size_t n = 0; n < COUNT(ciphers); n++)
+			assert_int_equal(count_in_heap(t[n].key) + count_in_heap(t[n].stream), 0);
+	}
+}
+
 static void test_crypto_starts_again(void **state)
 {
 	mbed_stop();
@@ -466,6 +557,7 @@ int main(void)
 		cmocka_unit_test(test_crypto_rsa_signs),
 		cmocka_unit_test(test_crypto_sha2),
 		cmocka_unit_test(test_crypto_records),
+		cmocka_unit_test(test_crypto_keys_that_go_leave_nothing),
 		cmocka_unit_test(test_crypto_starts_again),
 	};
 	return cmocka_run_group_tests_name("crypto", tests, start, stop);

@@ -17,7 +17,7 @@ crypt_fn __real_mbedtls_psa_aead_decrypt, __wrap_mbedtls_psa_aead_decrypt;
 psa_status_t __real_psa_destroy_key(psa_key_id_t key);
 psa_status_t __wrap_psa_destroy_key(psa_key_id_t key);
 
-/* The context that still has a key: that of the last record. */
+/* The context that still has a key: that of the last record. The others have none. */
 static EVP_CIPHER_CTX *keyed;
 
 static EVP_CIPHER_CTX *new_context(const char *name)
@@ -61,10 +61,26 @@ static EVP_CIPHER_CTX *context_of(psa_key_type_t type, size_t key_bytes, psa_alg
 	return key_bytes == 16 ? a->aes128_gcm : key_bytes == 32 ? a->aes256_gcm : NULL;
 }
 
+/* forget: a key of zeros takes the place of the one that keyed has; a byte that it encrypts, the place of what is left
+ * of the last record's key stream. */
+static void forget(void)
+{
+	static const uint8_t zeros[KEY_MAX_BYTES];
+	uint8_t nobodys[TAG_BYTES];
+	int n;
+	if (keyed &&
+	    (EVP_CipherInit_ex2(keyed, NULL, zeros, zeros, 1, NULL) != 1 ||
+	     EVP_CipherUpdate(keyed, nobodys, &n, zeros, 1) != 1 || EVP_CipherFinal_ex(keyed, nobodys, &n) != 1))
+		(void)accelerator_failed(PSA_SUCCESS);
+	keyed = NULL;
+}
+
 static bool begin(EVP_CIPHER_CTX *c, bool is_encrypt, const uint8_t *key, const uint8_t *nonce,
 		  const uint8_t *additional_data, size_t len)
 {
 	int n;
+	if (keyed != c)
+		forget();
 	keyed = c;
 	return EVP_CipherInit_ex2(c, NULL, key, nonce, is_encrypt, NULL) == 1 &&
 	       (len == 0 || EVP_CipherUpdate(c, NULL, &n, additional_data, (int)len) == 1);
@@ -133,12 +149,9 @@ psa_status_t __wrap_mbedtls_psa_aead_decrypt(const psa_key_attributes_t *attribu
 	return PSA_SUCCESS;
 }
 
-/* A key that goes leaves nothing behind: another one, of zeros, takes its place in the context. */
+/* A key that goes leaves nothing behind. */
 psa_status_t __wrap_psa_destroy_key(psa_key_id_t key)
 {
-	static const uint8_t zeros[KEY_MAX_BYTES];
-	if (keyed && EVP_CipherInit_ex2(keyed, NULL, zeros, zeros, 1, NULL) != 1)
-		(void)accelerator_failed(PSA_SUCCESS);
-	keyed = NULL;
+	forget();
 	return __real_psa_destroy_key(key);
 }
