@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RECORD_HEADER_BYTES = 5 }; /* RFC 8446 5.1 */
+
 struct tls_config {
 	mbedtls_ssl_config all;
 	mbedtls_ssl_config aes128; /* as all, with TLS_AES_128_GCM_SHA256 as TLS 1.3's only suite */
@@ -17,6 +19,7 @@ struct tls_config {
 struct tls {
 	mbedtls_ssl_context ssl;
 	struct span in;
+	size_t last_read_bytes; /* the library asks for a record's header, then for the rest */
 	struct buf *out;
 	struct mbed_pair *ec, *rsa;
 };
@@ -123,6 +126,7 @@ static int on_recv(void *ctx, unsigned char *into, size_t cap)
 	if (t->in.len == 0)
 		return MBEDTLS_ERR_SSL_WANT_READ;
 	size_t n = t->in.len < cap ? t->in.len : cap;
+	t->last_read_bytes = n;
 	memcpy(into, t->in.p, n);
 	t->in.p += n;
 	t->in.len -= n;
@@ -176,14 +180,29 @@ static enum tls_result result_of(int rc)
 	}
 }
 
+/* alert_of: one code of the library means a record that its buffer does not hold, where a header was the last that it
+ * read, and a public key that gives no secret or one of zeros (RFC 8446 7.4.2, RFC 8422 5.11), out of a record. */
+static unsigned char alert_of(const struct tls *t, int rc, unsigned char otherwise)
+{
+	if (rc != MBEDTLS_ERR_SSL_BAD_INPUT_DATA)
+		return otherwise;
+	return t->last_read_bytes > RECORD_HEADER_BYTES ? MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER
+							: MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW;
+}
+
+/* has_alerted: a message of the handshake is no alert. */
+static bool has_alerted(const struct tls *t, size_t sent_before)
+{
+	return t->out->len > sent_before && t->out->p[sent_before] != MBEDTLS_SSL_MSG_HANDSHAKE;
+}
+
 /* fail_loudly: at times the library fails without an alert, as where no group fits both sides. */
 static enum tls_result fail_loudly(struct tls *t, int rc, size_t sent_before, unsigned char alert)
 {
 	enum tls_result result = result_of(rc);
-	if (rc == MBEDTLS_ERR_SSL_BAD_INPUT_DATA) /* a record that the buffer does not hold */
-		alert = MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW;
-	if (result == TLS_FAILED && t->out->len == sent_before)
-		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
+	/* twice where a ServerHello is not sent yet: the first call does only that */
+	for (int calls = 0; calls < 2 && result == TLS_FAILED && !has_alerted(t, sent_before); calls++)
+		(void)mbedtls_ssl_send_alert_message(&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert_of(t, rc, alert));
 	return result;
 }
 

@@ -1,5 +1,6 @@
 """Handshakes: who gets which certificate, who is turned away and how (conformance.md 4, A-S)."""
 
+import contextlib
 import os
 import re
 import ssl
@@ -182,6 +183,52 @@ def test_A_S2_a_tenant_without_certificate_is_unrecognized(site):
     site.write(domains(tenant()))
     with site.serve() as server:
         assert_turned_away(hello_only(server, "mta-sts.example.com"), wire.ALERT_UNRECOGNIZED_NAME)
+
+
+# --- key shares ----------------------------------------
+
+
+def client_hello(version, curve=None):
+    context = wire.client_context(version=version)
+    if curve:
+        context.set_ecdh_curve(curve)
+    outgoing = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="mta-sts.p256.example").do_handshake()
+    return outgoing.read()
+
+
+def last_alert(server, data):
+    """What comes last, and only then."""
+    answer = wire.raw_exchange(server.address, data)
+    alert = b"\x15\x03\x03\0\x02\x02"
+    assert answer[-7:-1] == alert and answer.count(alert) == 1
+    return answer[-1]
+
+
+@pytest.mark.parametrize(
+    "curve, head, key",
+    [
+        (None, b"\x00\x1d\x00\x20", bytes(32)),
+        (None, b"\x00\x1d\x00\x20", b"\x01" + bytes(31)),
+        ("prime256v1", b"\x00\x17\x00\x41", b"\x04" + b"\x01" * 64),
+    ],
+    ids=["X25519-0", "X25519-1", "P-256-off-the-curve"],
+)
+def test_a_key_share_that_gives_no_secret_is_an_illegal_parameter(server, curve, head, key):
+    """RFC 8446 7.4.2, RFC 7748 6.1: a secret of zeros, or none at all, ends the handshake."""
+    hello = client_hello(ssl.TLSVersion.TLSv1_3, curve)
+    assert hello.count(head) == 1
+    at = hello.index(head) + len(head)
+    hello = hello[:at] + key + hello[at + len(key) :]
+    assert last_alert(server, hello) == wire.ALERT_ILLEGAL_PARAMETER
+
+
+def test_an_x25519_key_of_zeros_is_refused_in_tls_1_2(server):
+    """RFC 8422 5.11; in a ClientKeyExchange. mbedTLS alone, without the accelerator, names no parameter."""
+    key_exchange = b"\x16\x03\x03\0\x25\x10\0\0\x21\x20" + bytes(32)
+    alert = last_alert(server, client_hello(ssl.TLSVersion.TLSv1_2) + key_exchange)
+    assert alert in (wire.ALERT_ILLEGAL_PARAMETER, wire.ALERT_HANDSHAKE_FAILURE)
 
 
 # --- versions, ALPN ----------------------------------------
