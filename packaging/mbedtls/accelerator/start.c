@@ -112,22 +112,64 @@ static psa_status_t try_signature(const struct trial *t)
 	return rc;
 }
 
+enum { PLAIN_BYTES = 4, SEALED_BYTES = PLAIN_BYTES + 16 };
+
+static const uint8_t nonce[12];
+
+static psa_status_t seal(psa_key_id_t key, psa_algorithm_t alg, const uint8_t plain[PLAIN_BYTES],
+			 uint8_t sealed[SEALED_BYTES])
+{
+	size_t len;
+	return psa_aead_encrypt(key, alg, nonce, sizeof nonce, NULL, 0, plain, PLAIN_BYTES, sealed, SEALED_BYTES, &len);
+}
+
+static psa_status_t unseal(psa_key_id_t key, psa_algorithm_t alg, const uint8_t sealed[SEALED_BYTES],
+			   uint8_t opened[PLAIN_BYTES])
+{
+	size_t len;
+	return psa_aead_decrypt(key, alg, nonce, sizeof nonce, NULL, 0, sealed, SEALED_BYTES, opened, PLAIN_BYTES,
+				&len);
+}
+
+/* unseal_spoilt: a record of which one bit is another must be refused. */
+static psa_status_t unseal_spoilt(psa_key_id_t key, psa_algorithm_t alg, uint8_t sealed[SEALED_BYTES])
+{
+	uint8_t opened[PLAIN_BYTES];
+	sealed[0] ^= 1;
+	psa_status_t rc = unseal(key, alg, sealed, opened);
+	if (rc == PSA_ERROR_INVALID_SIGNATURE)
+		return PSA_SUCCESS;
+	return rc ? rc : PSA_ERROR_CORRUPTION_DETECTED;
+}
+
 /* try_record: what was encrypted can be read, and nothing else. */
 static psa_status_t try_record(const struct trial *t)
 {
 	psa_key_id_t key = 0;
-	uint8_t nonce[12] = {0}, plain[4] = "abc", sealed[4 + 16], opened[4] = {0};
-	size_t len;
+	uint8_t plain[PLAIN_BYTES] = "abc", sealed[SEALED_BYTES], opened[PLAIN_BYTES] = {0};
 	psa_status_t rc = make_key(t, &key);
 	if (rc == PSA_SUCCESS)
-		rc = psa_aead_encrypt(key, t->alg, nonce, sizeof nonce, NULL, 0, plain, sizeof plain, sealed,
-				      sizeof sealed, &len);
+		rc = seal(key, t->alg, plain, sealed);
 	if (rc == PSA_SUCCESS)
-		rc = psa_aead_decrypt(key, t->alg, nonce, sizeof nonce, NULL, 0, sealed, len, opened, sizeof opened,
-				      &len);
+		rc = unseal(key, t->alg, sealed, opened);
 	if (rc == PSA_SUCCESS && memcmp(plain, opened, sizeof plain) != 0)
 		rc = PSA_ERROR_CORRUPTION_DETECTED;
+	if (rc == PSA_SUCCESS)
+		rc = unseal_spoilt(key, t->alg, sealed);
 	(void)psa_destroy_key(key);
+	return rc;
+}
+
+static psa_status_t try_records(void)
+{
+	static const struct trial ciphers[] = {
+		{PSA_KEY_TYPE_AES, 128, PSA_ALG_GCM},
+		{PSA_KEY_TYPE_AES, 256, PSA_ALG_GCM},
+		{PSA_KEY_TYPE_CHACHA20, 256, PSA_ALG_CHACHA20_POLY1305},
+	};
+	psa_status_t rc = PSA_SUCCESS;
+	for (size_t i = 0; rc == PSA_SUCCESS && i < sizeof ciphers / sizeof *ciphers; i++)
+		rc = try_record(&ciphers[i]);
 	return rc;
 }
 
@@ -137,13 +179,12 @@ static psa_status_t try_all(void)
 	static const struct trial p256 = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), 256, PSA_ALG_ECDH};
 	static const struct trial ecdsa = {PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), 256,
 					   PSA_ALG_ECDSA(PSA_ALG_SHA_256)};
-	static const struct trial aes = {PSA_KEY_TYPE_AES, 128, PSA_ALG_GCM};
 	psa_status_t rc = try_agreement(&x25519);
 	if (rc == PSA_SUCCESS)
 		rc = try_agreement(&p256);
 	if (rc == PSA_SUCCESS)
 		rc = try_signature(&ecdsa);
-	return rc ? rc : try_record(&aes);
+	return rc ? rc : try_records();
 }
 
 static psa_status_t start(void)
