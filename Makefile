@@ -1,7 +1,7 @@
 # mta-sts-server. `make run` and `make check` are all that a fresh Debian machine needs; `make help` lists the rest.
 #   T=name     only tests whose name holds it          SAN=1      with address and undefined-behaviour sanitizers
 #   MBEDTLS=system|static, MBEDTLS_TARBALL=file        where mbedTLS comes from (packaging/mbedtls/find)
-#   ACCELERATOR=openssl|none                           what computes its curves (packaging/mbedtls/accelerator)
+#   ACCELERATOR=openssl|none                           what computes its curves, hashes and ciphers (packaging/mbedtls/accelerator)
 
 B := build
 ifdef SAN

@@ -16,11 +16,12 @@ struct mbed_pair; /* a parsed chain and its key */
 struct mbedtls_x509_crt;
 struct mbedtls_pk_context;
 
-/* mbed_start: once per process, after fork and before the sandbox: PSA, random source (getrandom). */
+/* mbed_start: PSA with its accelerator, random source (getrandom). After fork, the first time before the sandbox, which
+ * forbids the files that are looked for then; once more after mbed_stop, which takes all keys with it. */
 int mbed_start(struct err *err);
 void mbed_stop(void);
 
-/* mbed_accelerator: what computes the curves and hashes in the library's place: "openssl", "none". */
+/* mbed_accelerator: what computes curves, hashes and ciphers in the library's place: "openssl", "none". */
 const char *mbed_accelerator(void);
 
 /* mbed_message_max_bytes: the longest handshake message that the library can send. */

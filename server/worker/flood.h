@@ -8,12 +8,12 @@
 
 /* Zeroed at first. */
 struct flood {
-	size_t most_count; /* connections at once, since there last was none */
+	size_t most_count; /* of what flood_rise was given, since flood_fall was given 0 */
 	bool has_given_back, is_engine_down;
 };
 
-/* flood_rise, flood_fall: so many connections there are, now that one has come or gone. Where flood_fall is given 0,
- * nobody may hold an engine. */
+/* flood_rise, flood_fall: so many connections there are, without those that only linger, now that one has come or gone.
+ * Where flood_fall is given 0, nobody may hold an engine. */
 void flood_rise(struct flood *f, size_t count);
 void flood_fall(struct flood *f, size_t count);
 
