@@ -159,20 +159,26 @@ static bool is_host(struct span name)
 	return name.len && name.p[0] != '_';
 }
 
-/* Does the host answer, and not with what is ours? Then another provider may have the domain, and its policy record. */
-static bool is_host_elsewhere(const struct compare_question *q, size_t q_count)
+/* Does the host answer with what is ours, and nothing else? Only then nobody else can have the domain, and its policy
+ * record: that the host is not there proves nothing, for another provider may have a record of a type that was not
+ * asked for, or not yet have any. */
+static bool is_host_ours(const struct compare_question *q, size_t q_count)
 {
-	for (size_t i = 0; i < q_count; i++)
-		if (is_host(q[i].name) && (q[i].finding == COMPARE_OTHER || q[i].finding == COMPARE_UNKNOWN))
-			return true;
-	return false;
+	bool is_any = false;
+	for (size_t i = 0; i < q_count; i++) {
+		if (!is_host(q[i].name) || q[i].finding == COMPARE_NOTHING)
+			continue;
+		if (q[i].finding == COMPARE_OTHER || q[i].finding == COMPARE_UNKNOWN)
+			return false;
+		is_any = true;
+	}
+	return is_any;
 }
 
 static bool is_left_over(const struct record *r, const struct compare_question *q, size_t q_count)
 {
 	bool is_any = false;
-	bool may_be_older = r->type == RECORD_TXT && has_version(r->data, policy_version) &&
-			    !is_host_elsewhere(q, q_count);
+	bool may_be_older = r->type == RECORD_TXT && has_version(r->data, policy_version) && is_host_ours(q, q_count);
 	for (size_t i = 0; i < q_count; i++) {
 		if (!span_is(q[i].name, r->name) || q[i].finding == COMPARE_NOTHING)
 			continue;

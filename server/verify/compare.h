@@ -35,8 +35,8 @@ enum compare_finding compare_look(const struct record_set *s, const struct compa
 
 /* compare_differs: has something of s to be published again, or taken out?
  *
- * Of a domain that is gone only what is ours is to be taken out: a host or report record while nothing else is there;
- * a policy record also under another id, unless its host is somebody else's now. A failed question is no difference. */
+ * Of a domain that is gone only what is ours is to be taken out: a host or report record while nothing else is there; a
+ * policy record with the last id, or with any while its host is still ours. A failed question is no difference. */
 bool compare_differs(const struct record_set *s, const struct compare_question *q, size_t q_count);
 
 /* compare_pick: the records of the names where it has, into out, which has room for s->count and borrows them; in the

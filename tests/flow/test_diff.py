@@ -279,7 +279,8 @@ def test_withdrawing_is_compared_like_live(served, resolver):
     assert diff(served.site, resolver).status == DONE
 
 
-def test_gone_is_a_deletion_as_long_as_it_is_there(gone, resolver):
+def test_gone_is_a_deletion_as_long_as_it_is_there(served, gone, resolver):
+    resolver.set_records(served.site.records())  # with the last id, that of mode none
     finished = gone("--format", "nsupdate")
     assert finished.status == PROBLEMS
     deleted = {fact[:2] for fact in formats.from_nsupdate(finished.out.decode())}
@@ -299,6 +300,25 @@ def test_gone_leaves_what_is_somebody_elses(gone, resolver):
     resolver.table[POLICY, "TXT"] = [text("v=STSv1; id=elsewhere;")]
     finished = gone()
     assert (finished.status, finished.out) == (DONE, b"")
+
+
+@pytest.mark.parametrize("dns_keys", [HOST, None, ADDRESSES], ids=["host", "neither", "addresses"])
+@pytest.mark.parametrize("kind, theirs", [("A", "198.51.100.1"), ("CNAME", "policy.elsewhere.example."), ("TXT", text("none"))])
+def test_gone_leaves_the_policy_of_a_provider_whose_host_was_not_seen(site, dns_keys, kind, theirs):
+    """A CNAME was asked for, and there is an address; nothing was asked for; a CNAME that nobody follows; no host yet."""
+    site.certify(*ZONES)
+    site.write(domains(tenant(), tenant("other.example")), dns=dns_keys)
+    env = rig.environment(MTA_STS_TEST_CLOCK_OFFSET_S=str(8 * 86400))
+    with site.serve() as server, Resolver() as resolver:
+        last_id = site.sts_id()
+        server.change(domains(tenant("other.example")), dns=dns_keys)
+        resolver.table = {(A_HOST, kind): [theirs], (POLICY, "TXT"): [text("v=STSv1; id=elsewhere;")]}
+        finished = diff(site, resolver, "example.com", env=env)
+        assert (finished.status, finished.out) == (DONE, b"")
+        assert last_id != site.sts_id()  # that of mode none is the last one
+        resolver.table[POLICY, "TXT"] = [text(f"v=STSv1; id={site.sts_id()};")]
+        finished = diff(site, resolver, "example.com", "--json", env=env)
+        assert {(r["name"], r["state"]) for r in finished.json()} == {(POLICY, "gone")}
 
 
 def test_gone_takes_out_an_older_id_at_a_host_of_ours(gone, resolver):

@@ -262,18 +262,56 @@ static void test_compare_gone_leaves_a_host_that_is_not_ours_alone(void **state)
 	EXPECT(HOST, HOST);
 }
 
-static void test_compare_gone_takes_out_an_older_id_unless_the_host_moved(void **state)
+static void test_compare_gone_takes_out_an_older_id_while_the_host_is_ours(void **state)
 {
 	(void)state;
 	have_gone();
+	(void)LOOK(HOST, REPLY_A, IS(ONE), IS(TWO));
 	assert_int_equal(LOOK(POLICY, REPLY_TXT, IS("v=STSv1; id=1;")), COMPARE_OTHER);
-	EXPECT(POLICY);
+	EXPECT(HOST, HOST, POLICY);
+	(void)LOOK(HOST, REPLY_A, IS(ONE));
+	EXPECT(HOST, HOST, POLICY);
 	(void)LOOK(HOST, REPLY_A, IS("\300\0\2\3"));
 	EXPECT_NOTHING();
 	(void)LOOK(POLICY, REPLY_TXT, IS(OURS));
 	EXPECT(POLICY); /* that one is ours for certain */
 	(void)LOOK(POLICY, REPLY_TXT, IS("v=spf1 -all"));
 	EXPECT_NOTHING();
+}
+
+/* Ours may be deleted already and the new provider's not there yet; or there as a CNAME that nobody followed. */
+static void test_compare_gone_without_a_host_takes_out_the_last_id_only(void **state)
+{
+	(void)state;
+	have_gone();
+	(void)LOOK(POLICY, REPLY_TXT, IS("v=STSv1; id=theirs;"));
+	EXPECT_NOTHING();
+	(void)LOOK(POLICY, REPLY_TXT, IS(OURS));
+	EXPECT(POLICY);
+}
+
+static void test_compare_gone_with_a_cname_takes_out_another_id_while_it_is_there(void **state)
+{
+	(void)state;
+	have_in(RECORD_GONE, HOST, RECORD_CNAME, "policy.example.");
+	have_in(RECORD_GONE, POLICY, RECORD_TXT, OURS);
+	ask();
+	(void)look(HOST, REPLY_CNAME, 0, NULL); /* another provider has addresses there */
+	(void)LOOK(POLICY, REPLY_TXT, IS("v=STSv1; id=theirs;"));
+	EXPECT_NOTHING();
+	(void)LOOK(HOST, REPLY_CNAME, IS("policy.example."));
+	EXPECT(HOST, POLICY);
+}
+
+static void test_compare_gone_without_a_host_question_takes_out_the_last_id_only(void **state)
+{
+	(void)state;
+	have_in(RECORD_GONE, POLICY, RECORD_TXT, OURS);
+	ask();
+	(void)LOOK(POLICY, REPLY_TXT, IS("v=STSv1; id=theirs;"));
+	EXPECT_NOTHING();
+	(void)LOOK(POLICY, REPLY_TXT, IS(OURS));
+	EXPECT(POLICY);
 }
 
 static void test_compare_gone_and_a_failed_question_is_no_deletion(void **state)
@@ -301,7 +339,10 @@ int main(void)
 		TEST(test_compare_gone_and_deleted_is_no_difference),
 		TEST(test_compare_gone_takes_out_what_is_ours),
 		TEST(test_compare_gone_leaves_a_host_that_is_not_ours_alone),
-		TEST(test_compare_gone_takes_out_an_older_id_unless_the_host_moved),
+		TEST(test_compare_gone_takes_out_an_older_id_while_the_host_is_ours),
+		TEST(test_compare_gone_without_a_host_takes_out_the_last_id_only),
+		TEST(test_compare_gone_with_a_cname_takes_out_another_id_while_it_is_there),
+		TEST(test_compare_gone_without_a_host_question_takes_out_the_last_id_only),
 		TEST(test_compare_gone_and_a_failed_question_is_no_deletion),
 	};
 	return cmocka_run_group_tests_name("compare", tests, NULL, NULL);
