@@ -106,6 +106,13 @@ static int look_at_server(struct context *c, struct err *err)
 	return 0; /* without the page no server of this version runs there */
 }
 
+int context_look_again(struct context *c, struct err *err)
+{
+	metric_page_close(c->page); /* another server has another page */
+	c->page = NULL;
+	return look_at_server(c, err);
+}
+
 /* The store knows the last good settings, which are what a running server goes by. */
 static int take_stored_settings(struct context *c, struct err *err)
 {

@@ -28,6 +28,9 @@ struct context {
 int context_open(struct context *c, const struct cmd_options *o);
 void context_close(struct context *c); /* accepts a zeroed one */
 
+/* context_look_again: whether a server runs by now, and serves. ERR_NOMEM. */
+int context_look_again(struct context *c, struct err *err);
+
 /* context_close_store: for who is going to write to it: a process opens an environment once. */
 void context_close_store(struct context *c);
 

@@ -108,8 +108,6 @@ static void let_go(struct diff *d, struct pending *p)
 		return;
 	p->is_done = true;
 	p->differs = compare_differs(&p->set, p->questions, p->question_count);
-	d->result.differing_count += p->differs;
-	d->result.failed_count += p->reason != NULL;
 	if (!p->differs && !p->reason)
 		drop(d, p);
 }
@@ -183,8 +181,11 @@ static void say_failed(struct diff *d, const struct pending *p)
 	if (d->told_count++ >= REASONS_MAX)
 		return;
 	progress_clear(&d->progress);
-	cmd_say("%.*s: cannot be compared: %.*s %s: %s", SPAN_ARG(p->set.domain), SPAN_ARG(p->failed.name),
-		type_name(p->failed.type), p->reason);
+	if (p->failed.name.len)
+		cmd_say("%.*s: cannot be compared: %.*s %s: %s", SPAN_ARG(p->set.domain), SPAN_ARG(p->failed.name),
+			type_name(p->failed.type), p->reason);
+	else
+		cmd_say("%.*s: cannot be compared: %s", SPAN_ARG(p->set.domain), p->reason);
 }
 
 static int print_difference(struct diff *d, const struct pending *p, struct err *err)
@@ -199,18 +200,28 @@ static int print_difference(struct diff *d, const struct pending *p, struct err 
 	compare_pick(&p->set, p->questions, p->question_count, d->plan.is_one_piece, &d->picked);
 	if (d->shares_terminal)
 		progress_clear(&d->progress);
-	d->plan.fn(d->plan.ctx, &d->picked);
-	return 0;
+	return d->plan.fn(d->plan.ctx, &p->set, &d->picked, err);
+}
+
+static int settle(struct diff *d, struct pending *p, struct err *err)
+{
+	int rc = p->differs ? print_difference(d, p, err) : 0;
+	if (rc == ERR_NOENT) {
+		pending_give_up(p, "it changed meanwhile");
+		rc = 0;
+	}
+	if (p->reason)
+		say_failed(d, p);
+	d->result.differing_count += p->differs;
+	d->result.failed_count += p->reason != NULL;
+	return rc;
 }
 
 static int print_done(struct diff *d, struct err *err)
 {
 	int rc = 0;
 	for (struct pending *p = d->first; rc == 0 && p && p->is_done; p = d->first) {
-		if (p->reason)
-			say_failed(d, p);
-		if (p->differs)
-			rc = print_difference(d, p, err);
+		rc = settle(d, p, err);
 		drop(d, p);
 	}
 	return rc;

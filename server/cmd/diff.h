@@ -20,8 +20,9 @@ enum {
 	DIFF_TURN_COUNT = 256, /* as many domains may be added before diff_wait has to be called */
 };
 
-/* The records that differ, to be printed: some of a domain. */
-typedef void diff_fn(void *ctx, const struct record_set *s);
+/* To be printed of s, which was added, perhaps minutes ago: the records that differ. 0; ERR_NOENT: s is no longer what
+ * there should be, and nothing was printed: it counts as failed; anything else ends it. */
+typedef int diff_fn(void *ctx, const struct record_set *s, const struct record_set *differing, struct err *err);
 
 struct diff_plan {
 	const char *const *resolvers; /* diff_resolvers' words; none: the system's */

@@ -56,3 +56,13 @@ void pending_take(struct pending *p, size_t index, const struct reply *r)
 	p->reason = r->reason;
 	p->failed = *q;
 }
+
+void pending_give_up(struct pending *p, const char *reason)
+{
+	p->differs = false;
+	p->reason = reason;
+	p->failed = (struct compare_question){.name = {NULL, 0}};
+	for (size_t i = 0; i < p->question_count; i++)
+		if (p->questions[i].finding != COMPARE_EQUAL)
+			p->questions[i].finding = COMPARE_UNKNOWN;
+}

@@ -22,8 +22,9 @@ struct pending {
 	void *owner; /* diff's */
 	size_t asked_count, open_count;
 	bool is_done, differs;
-	const char *reason; /* why the first of the failed questions failed; NULL: none did. Never freed. */
-	struct compare_question failed;
+	const char *reason; /* why it cannot be compared: of the first of the failed questions; NULL: none did. Never
+			       freed. */
+	struct compare_question failed;     /* that one; without a name: the reason is about all */
 	struct compare_question *questions; /* question_count; names have a NUL behind */
 	struct pending_ask *asks;           /* one for each */
 	size_t question_count;
@@ -36,5 +37,8 @@ struct pending *pending_new(const struct record_set *s);
 
 /* pending_take: an answer. */
 void pending_take(struct pending *p, size_t index, const struct reply *r);
+
+/* pending_give_up: it cannot be compared after all; of the DNS is known only where it is as it should be. */
+void pending_give_up(struct pending *p, const char *reason);
 
 #endif

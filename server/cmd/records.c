@@ -12,13 +12,14 @@
 #include "cmd.h"
 #include "context.h"
 #include "diff.h"
+#include "recheck.h"
 
 #include <stdio.h>
 
 enum { CHUNK_BYTES = 1 << 20, OUT_MAX_BYTES = 1 << 30, REASONS_MAX = 20 };
 
 struct printing {
-	const struct context *context;
+	struct context *context;
 	const struct format *format;
 	bool is_changed; /* only what is owed */
 	struct offer_world world;
@@ -26,7 +27,8 @@ struct printing {
 	struct buf out;
 	size_t printed_count, withheld_count;
 	struct diff *diff; /* NULL: all are printed */
-	int status;        /* EXIT_DONE, or why to stop */
+	struct recheck recheck;
+	int status; /* EXIT_DONE, or why to stop */
 };
 
 static void withhold(struct printing *p, struct span domain, const char *reason)
@@ -65,14 +67,29 @@ static bool has_failed(struct printing *p, int rc)
 	return true;
 }
 
-static void print_set(void *ctx, const struct record_set *s)
+static void print_set(struct printing *p, const struct record_set *s)
 {
-	struct printing *p = ctx;
 	if (s->count == 0)
 		return;
 	(void)p->format->add(&p->out, s, p->printed_count == 0);
 	p->printed_count += s->count;
 	flush_if(p, CHUNK_BYTES);
+}
+
+/* What waited for its answers, minutes perhaps; out at once, not in a buffer while more is awaited. */
+static int print_difference(void *ctx, const struct record_set *s, const struct record_set *differing, struct err *err)
+{
+	struct printing *p = ctx;
+	int rc = recheck_renew(&p->recheck, &p->world, err);
+	if (rc == 0)
+		rc = recheck_set(&p->recheck, &p->world, s, err);
+	db_reset(p->world.txn);
+	if (rc)
+		return rc;
+	print_set(p, differing);
+	flush_if(p, 0);
+	(void)fflush(stdout); /* what fails is noticed at the end, as ever */
+	return p->status == EXIT_DONE ? 0 : ERR_IO;
 }
 
 /* What is one piece would without a record take away the one that is out; the others go on record by record. */
@@ -130,10 +147,11 @@ static void wait_for_diff(struct printing *p)
 {
 	struct err err = {0};
 	db_reset(p->world.txn);
-	if (diff_wait(p->diff, &err) != 0)
+	int rc = diff_wait(p->diff, &err);
+	if (rc == 0)
+		rc = recheck_renew(&p->recheck, &p->world, &err);
+	if (rc && p->status == EXIT_DONE)
 		stop(p, err.text);
-	else if (db_renew(p->world.txn) != 0)
-		stop(p, "the store cannot be read");
 }
 
 static int print_row(struct printing *p, enum db_table table, struct span domain, struct span value)
@@ -269,32 +287,35 @@ static size_t count_asked(const struct printing *p, const struct cmd_options *o)
 	return o->is_changed ? db_count(txn, DB_OUTBOX) : db_count(txn, DB_DOMAINS) + db_count(txn, DB_GONE);
 }
 
-static void print_difference(struct printing *p, const struct cmd_options *o, struct diff_result *out)
+static void print_differences(struct printing *p, const struct cmd_options *o, struct diff_result *out)
 {
 	struct diff_plan plan = {
 		.resolvers = o->resolvers,
 		.resolver_count = o->resolver_count,
 		.is_one_piece = p->format->is_one_piece,
 		.domain_count = count_asked(p, o),
-		.fn = print_set,
+		.fn = print_difference,
 		.ctx = p,
 	};
 	struct err err = {0};
-	int rc = diff_open(&p->diff, &plan, &err);
+	int rc = recheck_init(&p->recheck, p->context, &err);
+	if (rc == 0)
+		rc = diff_open(&p->diff, &plan, &err);
 	if (rc == 0)
 		print_asked(p, o);
 	db_reset(p->world.txn); /* as in wait_for_diff: nothing more is read */
 	if (rc == 0 && p->status == EXIT_DONE)
 		rc = diff_finish(p->diff, out, &err);
-	if (rc)
+	if (rc && p->status == EXIT_DONE)
 		stop(p, err.text);
 	if (rc == ERR_PARSE)
 		p->status = EXIT_USAGE;
 	diff_close(p->diff);
+	recheck_deinit(&p->recheck);
 	p->diff = NULL;
 }
 
-static int print(const struct context *c, const struct cmd_options *o, const struct format *format)
+static int print(struct context *c, const struct cmd_options *o, const struct format *format)
 {
 	struct printing p = {.context = c, .format = format, .is_changed = o->is_changed};
 	struct diff_result result = {0};
@@ -308,7 +329,7 @@ static int print(const struct context *c, const struct cmd_options *o, const str
 	buf_init(&p.out, OUT_MAX_BYTES);
 	(void)format->begin(&p.out);
 	if (o->is_diff)
-		print_difference(&p, o, &result);
+		print_differences(&p, o, &result);
 	else
 		print_asked(&p, o);
 	(void)format->end(&p.out);

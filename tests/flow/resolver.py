@@ -108,7 +108,8 @@ class Resolver:
             if not wire:
                 continue
             for message in self._messages(wire, "udp", peer[1]):
-                self._udp.sendto(message, peer)
+                with contextlib.suppress(OSError):  # closed, while somebody who is gone was waiting
+                    self._udp.sendto(message, peer)
 
     def _serve_tcp(self, listener):
         while not self._is_over:

@@ -1,5 +1,6 @@
 """`records --diff`: only what the DNS has otherwise; and resolvers that lie, truncate, time out, or are not there."""
 
+import contextlib
 import os
 import pty
 import re
@@ -223,6 +224,86 @@ def test_the_store_is_looked_at_anew_while_it_waits(site):
         after = {r["domain"]: r["data"] for r in finished.json()}
     assert len(after) == len(names) and after[names[0]] == before[names[0]]
     assert after[names[-1]] != before[names[-1]]
+
+
+def once(act):
+    """Does that when the first question comes, which is answered at its second try; the others at once."""
+    is_first = threading.Lock()
+
+    def lie(query, transport):
+        if not is_first.acquire(blocking=False):
+            return None
+        act()
+        return []
+
+    return lie
+
+
+@pytest.mark.parametrize(
+    "now", [domains(tenant(mx="[mail2.example.com]"), tenant("other.example")), domains(tenant("other.example"))],
+    ids=["new_id", "withdrawn"],
+)
+@pytest.mark.parametrize("form", ["nsupdate", "octodns"])
+def test_what_changed_meanwhile_is_not_printed_as_it_was(served, now, form):
+    """Somebody may have published the new one; other domains are printed."""
+    with Resolver(lie=once(lambda: served.change(now, dns=ADDRESSES))) as resolver:
+        finished = diff(served.site, resolver, "--format", form)
+    assert finished.status == SYSTEM
+    assert finished.err == "mta-sts-server: example.com: cannot be compared: it changed meanwhile\n"
+    facts = formats.parse(form, finished.out.decode(), served.site.folder)
+    assert facts and all("other.example" in fact[0] for fact in facts)
+
+
+def test_what_differs_is_written_before_the_others_are_known(served):
+    """What lies in a buffer for minutes may no longer be true."""
+    is_read = threading.Event()
+
+    def wait(query, transport):
+        is_others = "other.example" in query.question[0].to_text()
+        return [] if is_others and not is_read.is_set() else None
+
+    with Resolver(lie=wait) as resolver:
+        command = [rig.BINARY, "-c", served.site.yaml, "records", "--diff", "--resolver", resolver.option]
+        with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, env=rig.environment()) as process:
+            first = process.stdout.read1()
+            is_read.set()
+            rest = process.stdout.read()
+            assert process.wait(20) == PROBLEMS  # otherwise it came with the end, when nobody had answered
+    assert b"_mta-sts.example.com." in first and b"other.example" not in first and b"other.example" in rest
+
+
+def test_changed_settings_end_it(site):
+    """Not a row is printed by settings that are no longer in force."""
+    names = [f"d{n:03}.example" for n in range(900)]
+    body = domains(*map(tenant, names))
+    site.write(body, dns={"addresses": "[192.0.2.1]"})
+    with site.serve() as server:
+        change = once(lambda: server.change(body, dns={"addresses": "[192.0.2.2]"}))
+        with Resolver(lie=change) as resolver:
+            finished = diff(site, resolver, "--all")
+    assert finished.status == SYSTEM and b"192.0.2.1" not in finished.out
+    assert "mta-sts-server: the settings were changed meanwhile: run this again\n" in finished.err
+
+
+def test_a_server_that_stopped_meanwhile_serves_nothing(site):
+    site.certify("example.com")
+    site.write(domains(tenant()))
+    with site.serve() as server, Resolver(lie=once(server.stop)) as resolver:
+        finished = diff(site, resolver)
+    assert finished.status == SYSTEM and finished.out == b""
+    assert "example.com: cannot be compared: it changed meanwhile" in finished.err
+
+
+def test_a_server_that_started_meanwhile_ends_it(site):
+    """Its settings need not be those of the file as it was."""
+    site.write(domains(tenant()))
+    with site.serve():
+        pass
+    with contextlib.ExitStack() as stack:
+        resolver = stack.enter_context(Resolver(lie=once(lambda: stack.enter_context(site.serve()))))
+        finished = diff(site, resolver, "--all")
+    assert finished.status == SYSTEM and finished.out == b""
+    assert "a server was started meanwhile: run this again" in finished.err
 
 
 # --- withheld, withdrawn, gone ----------------------------------------
