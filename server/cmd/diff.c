@@ -22,7 +22,7 @@ struct diff {
 	struct diff_plan plan;
 	struct lookup *lookup;
 	struct pending *first, *last, *unasked; /* in the order in which they came */
-	size_t waiting_count, done_count, told_count;
+	size_t waiting_count, waiting_bytes, done_count, told_count;
 	struct diff_result result;
 	struct progress progress;
 	bool shares_terminal;     /* what is printed appears where the progress does */
@@ -85,6 +85,7 @@ static void drop(struct diff *d, struct pending *take_p)
 	*(take_p->prev ? &take_p->prev->next : &d->first) = take_p->next;
 	*(take_p->next ? &take_p->next->prev : &d->last) = take_p->prev;
 	d->waiting_count--;
+	d->waiting_bytes -= take_p->bytes;
 	d->done_count++;
 	free(take_p);
 }
@@ -132,6 +133,7 @@ int diff_add(struct diff *d, const struct record_set *s, struct err *err)
 	*(d->last ? &d->last->next : &d->first) = p;
 	d->last = p;
 	d->waiting_count++;
+	d->waiting_bytes += p->bytes;
 	if (!d->unasked)
 		d->unasked = p;
 	return 0;
@@ -249,7 +251,8 @@ static int step(struct diff *d, struct err *err)
 int diff_wait(struct diff *d, struct err *err)
 {
 	int rc = 0;
-	while (rc == 0 && (d->unasked || d->waiting_count + DIFF_TURN_COUNT > DIFF_WAITING_MAX))
+	while (rc == 0 && (d->unasked || d->waiting_count + DIFF_TURN_COUNT > DIFF_WAITING_MAX ||
+			   d->waiting_bytes > DIFF_WAITING_MAX_BYTES))
 		rc = step(d, err);
 	return rc;
 }

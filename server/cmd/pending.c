@@ -28,10 +28,11 @@ struct pending *pending_new(const struct record_set *s)
 	size_t record_bytes = s->count * sizeof *s->items,
 	       question_bytes = question_max * sizeof(struct compare_question);
 	size_t ask_bytes = question_max * sizeof(struct pending_ask);
-	struct pending *p = malloc(sizeof *p + record_bytes + question_bytes + ask_bytes + text_bytes(s));
+	size_t bytes = sizeof(struct pending) + record_bytes + question_bytes + ask_bytes + text_bytes(s);
+	struct pending *p = malloc(bytes);
 	if (!p)
 		return NULL;
-	*p = (struct pending){.set = {.items = p->records, .count = s->count}};
+	*p = (struct pending){.set = {.items = p->records, .count = s->count}, .bytes = bytes};
 	char *at = (char *)p->records + record_bytes;
 	p->questions = (struct compare_question *)(void *)at;
 	p->asks = (struct pending_ask *)(void *)(at + question_bytes);

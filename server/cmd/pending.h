@@ -20,6 +20,7 @@ struct pending_ask {
 struct pending {
 	struct pending *prev, *next;
 	void *owner; /* diff's */
+	size_t bytes;
 	size_t asked_count, open_count;
 	bool is_done, differs;
 	const char *reason; /* why it cannot be compared: of the first of the failed questions; NULL: none did. Never

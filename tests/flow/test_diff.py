@@ -306,6 +306,28 @@ def test_a_server_that_started_meanwhile_ends_it(site):
     assert "a server was started meanwhile: run this again" in finished.err
 
 
+def test_what_waits_behind_a_silent_question_is_bounded(site):
+    """Domains with many addresses: some 15 KB each, 32 MB in all."""
+    names = [f"d{n:04}.example" for n in range(4000)]
+    addresses = ", ".join(f'"2001:db8:1111:2222:3333:4444:5555:66{n:02x}"' for n in range(64))
+    site.write(domains(*map(tenant, names)), dns={"addresses": f"[{addresses}]"})
+    domains_asked, counts = set(), []
+
+    def wait(query, transport):
+        name = query.question[0].name.to_text().split(".", 1)[1]
+        domains_asked.add(name)
+        if name != f"{names[0]}." or not query.question[0].to_text().endswith("TXT"):
+            return None
+        counts.append(len(domains_asked))
+        return None if len(counts) == 3 else []  # 4.5 seconds after the first
+
+    with site.serve() as server, Resolver(lie=wait) as resolver:
+        server.log.wait("reload.done", deadline_s=60)
+        finished = diff(site, resolver, "--all", "--format", "nsupdate")
+    assert finished.status == PROBLEMS and "compared" not in finished.err
+    assert 1000 < counts[2] < 3000 and len(domains_asked) == len(names)
+
+
 # --- withheld, withdrawn, gone ----------------------------------------
 
 
