@@ -22,6 +22,7 @@ struct diff {
 	struct diff_plan plan;
 	struct lookup *lookup;
 	struct pending *first, *last, *unasked; /* in the order in which they came */
+	struct pending *policies;               /* the delegate's, done, where it has failed; NULL otherwise */
 	size_t waiting_count, waiting_bytes, done_count, told_count;
 	struct diff_result result;
 	struct progress progress;
@@ -80,13 +81,18 @@ int diff_open(struct diff **out, const struct diff_plan *plan, struct err *err)
 	return rc;
 }
 
+static void take_out(struct diff *d, struct pending *p)
+{
+	*(p->prev ? &p->prev->next : &d->first) = p->next;
+	*(p->next ? &p->next->prev : &d->last) = p->prev;
+	d->waiting_count--;
+	d->waiting_bytes -= p->bytes;
+	d->done_count++;
+}
+
 static void drop(struct diff *d, struct pending *take_p)
 {
-	*(take_p->prev ? &take_p->prev->next : &d->first) = take_p->next;
-	*(take_p->next ? &take_p->next->prev : &d->last) = take_p->prev;
-	d->waiting_count--;
-	d->waiting_bytes -= take_p->bytes;
-	d->done_count++;
+	take_out(d, take_p);
 	free(take_p);
 }
 
@@ -98,6 +104,7 @@ void diff_close(struct diff *d)
 	lookup_close(d->lookup); /* whose last callbacks may drop some */
 	while (d->first)
 		drop(d, d->first);
+	free(d->policies);
 	free(d->picked.items);
 	free(d);
 }
@@ -205,8 +212,17 @@ static int print_difference(struct diff *d, const struct pending *p, struct err 
 	return d->plan.fn(d->plan.ctx, &p->set, &d->picked, err);
 }
 
+/* A CNAME is printed behind the record that it leads to, or while that is there: not where that was not printed because
+ * nobody knows. */
+static void hold_back(struct diff *d, struct pending *p)
+{
+	if (d->policies && p->differs && pending_hold_back(p, d->policies))
+		p->differs = !d->plan.is_one_piece && compare_differs(&p->set, p->questions, p->question_count);
+}
+
 static int settle(struct diff *d, struct pending *p, struct err *err)
 {
+	hold_back(d, p);
 	int rc = p->differs ? print_difference(d, p, err) : 0;
 	if (rc == ERR_NOENT) {
 		pending_give_up(p, "it changed meanwhile");
@@ -219,12 +235,21 @@ static int settle(struct diff *d, struct pending *p, struct err *err)
 	return rc;
 }
 
+static bool is_policies(const struct diff *d, const struct pending *p)
+{
+	return d->plan.delegate && !d->policies && p->reason && span_is(p->set.domain, span_of(d->plan.delegate));
+}
+
 static int print_done(struct diff *d, struct err *err)
 {
 	int rc = 0;
 	for (struct pending *p = d->first; rc == 0 && p && p->is_done; p = d->first) {
 		rc = settle(d, p, err);
-		drop(d, p);
+		take_out(d, p);
+		if (is_policies(d, p))
+			d->policies = p;
+		else
+			free(p);
 	}
 	return rc;
 }

@@ -30,8 +30,10 @@ typedef int diff_fn(void *ctx, const struct record_set *s, const struct record_s
 struct diff_plan {
 	const char *const *resolvers; /* diff_resolvers' words; none: the system's */
 	size_t resolver_count;
-	bool is_one_piece;   /* the format's */
-	size_t domain_count; /* how many will be added, as far as is known: for the progress on a terminal */
+	bool is_one_piece;    /* the format's */
+	size_t domain_count;  /* how many will be added, as far as is known: for the progress on a terminal */
+	const char *delegate; /* dns.delegate, added first; where its records cannot be found out, no CNAME to them
+				 differs. NULL: none */
 	diff_fn *fn;
 	void *ctx;
 };

@@ -67,3 +67,35 @@ void pending_give_up(struct pending *p, const char *reason)
 		if (p->questions[i].finding != COMPARE_EQUAL)
 			p->questions[i].finding = COMPARE_UNKNOWN;
 }
+
+static bool is_unknown(const struct pending *p, struct span name)
+{
+	for (size_t i = 0; i < p->question_count; i++)
+		if (p->questions[i].finding == COMPARE_UNKNOWN && span_is(p->questions[i].name, name))
+			return true;
+	return false;
+}
+
+static struct compare_question *find_alias(const struct pending *p, struct span name)
+{
+	for (size_t i = 0; i < p->question_count; i++)
+		if (p->questions[i].type == REPLY_CNAME && span_is(p->questions[i].name, name))
+			return &p->questions[i];
+	return NULL;
+}
+
+bool pending_hold_back(struct pending *p, const struct pending *policies)
+{
+	bool is_any = false;
+	for (size_t i = 0; i < p->set.count; i++) {
+		const struct record *r = &p->records[i];
+		struct compare_question *q = r->type == RECORD_CNAME ? find_alias(p, r->name) : NULL;
+		if (!q || r->state == RECORD_GONE || q->finding == COMPARE_EQUAL || !is_unknown(policies, r->data))
+			continue;
+		q->finding = COMPARE_UNKNOWN;
+		p->reason = "what its policy's record says could not be found out";
+		p->failed = *q;
+		is_any = true;
+	}
+	return is_any;
+}

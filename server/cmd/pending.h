@@ -42,4 +42,8 @@ void pending_take(struct pending *p, size_t index, const struct reply *r);
 /* pending_give_up: it cannot be compared after all; of the DNS is known only where it is as it should be. */
 void pending_give_up(struct pending *p, const char *reason);
 
+/* pending_hold_back: has any of its CNAMEs to be published that leads to a name at which policies, all answered, knows
+ * nothing of the DNS? Then that counts as a failed question. */
+bool pending_hold_back(struct pending *p, const struct pending *policies);
+
 #endif

@@ -294,6 +294,7 @@ static void print_differences(struct printing *p, const struct cmd_options *o, s
 		.resolver_count = o->resolver_count,
 		.is_one_piece = p->format->is_one_piece,
 		.domain_count = count_asked(p, o),
+		.delegate = p->world.settings->dns_delegate,
 		.fn = print_difference,
 		.ctx = p,
 	};

@@ -177,6 +177,32 @@ def test_delegated_policies_and_those_who_point_to_them(site):
         assert printed(finished) == of(site, "_mta-sts.p1.provider.example.")
 
 
+@pytest.mark.parametrize("form", ["nsupdate", "octodns"])
+def test_nobody_is_pointed_to_a_policy_record_that_nobody_knows_of(site, form):
+    """Who points to it already is left alone; what goes is deleted."""
+    tenants = [f"t{n}.example" for n in range(4)]
+    site.certify(*tenants)
+    policies = "policies:\n" + "".join(
+        f"  p{n}: {{mode: enforce, max_age: 604800, mx: [mail{n}.example.com]}}\n" for n in range(2)
+    )
+    body = policies + "domains:\n" + "".join(f"  t{n}.example: p{n % 2}\n" for n in range(4))
+    site.write(body, dns={"delegate": "provider.example", "host": "policy.provider.example"})
+    lie = answer_with(dns.rcode.SERVFAIL, only="_mta-sts.p1.provider.example.")
+    with site.serve(), Resolver(lie=lie) as resolver:
+        resolver.set_records(site.records("t3.example"))
+        finished = diff(site, resolver, "--format", form)
+    told = re.findall(r"^mta-sts-server: (\S+): cannot be compared: (.*)$", finished.err, re.M)
+    assert finished.status == SYSTEM and told == [
+        ("provider.example", "_mta-sts.p1.provider.example. TXT: the resolver says SERVFAIL"),
+        ("t1.example", "_mta-sts.t1.example. CNAME: what its policy's record says could not be found out"),
+    ]
+    names = {fact[0] for fact in formats.parse(form, finished.out.decode(), site.folder)}
+    hosts = {f"mta-sts.t{n}.example." for n in ((0, 2) if form == "octodns" else (0, 1, 2))}
+    wanted = {"_mta-sts.p0.provider.example.", "_mta-sts.t0.example.", "_mta-sts.t2.example."} | hosts
+    assert names - {"_mta-sts.p1.provider.example."} == wanted
+    assert ("_mta-sts.p1.provider.example." in names) == (form == "octodns")  # all of that zone is described
+
+
 @pytest.mark.parametrize("form", formats.ALL)
 def test_formats_that_describe_a_domain_print_all_of_it(served, resolver, form):
     resolver.table[POLICY, "TXT"] = [text("v=STSv1; id=0;")]
