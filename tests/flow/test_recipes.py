@@ -257,3 +257,21 @@ def test_difference_published_by_nsupdate(kitchen):
     stand_in(kitchen, "nsupdate")
     finished = cook_script(kitchen, publish, **replace)
     assert finished.status not in (DONE, -1) and not was_called(kitchen, "nsupdate")
+    shelf(kitchen, "nsupdate", "exit 2")
+    with Resolver() as resolver:
+        finished = cook_script(kitchen, publish, **{**replace, "--resolver 127.0.0.1": f"--resolver {resolver.option}"})
+    assert finished.status == 2
+
+
+def test_difference_is_published_though_a_tenants_zone_is_lame(kitchen):
+    """And the script fails, so that somebody looks."""
+    _, publish = blocks(DIFFERENCE)
+    with Bind(kitchen.folder / "bind", "example.com") as bind:
+        replace = {
+            "--resolver 127.0.0.1": f"--resolver 127.0.0.1:{bind.port}",
+            "server 127.0.0.1": f"server 127.0.0.1 {bind.port}",
+            "/etc/bind/mta-sts.key": str(bind.key_file),
+        }
+        finished = cook_script(kitchen, publish, **replace)
+        assert finished.status not in (DONE, -1) and "other.example: cannot be compared" in finished.err
+        assert_dns_is(bind, live(kitchen, "example.com"))
