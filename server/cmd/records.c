@@ -164,9 +164,9 @@ static int print_row(struct printing *p, enum db_table table, struct span domain
 		return 0;
 	}
 	int rc = domains_decode(value, &row);
+	int64_t now_unix_s = p->world.is_keepers ? 0 : p->world.now_unix_s; /* as offer_find_row */
 	if (rc == 0)
-		print_domain(p, domain, &row,
-			     table == DB_GONE ? RECORD_GONE : record_state_of(&row, p->world.now_unix_s));
+		print_domain(p, domain, &row, table == DB_GONE ? RECORD_GONE : record_state_of(&row, now_unix_s));
 	return rc;
 }
 

@@ -408,6 +408,21 @@ def test_withdrawing_is_compared_like_live(served, resolver):
     assert diff(served.site, resolver).status == DONE
 
 
+def test_a_row_is_not_gone_before_the_keeper_says_so(site):
+    """Right after a start it does not believe the clock; nor do those who look at all rows, or at one."""
+    site.certify(*ZONES)
+    site.write(domains(tenant(), tenant("other.example")))
+    with site.serve(env={"MTA_STS_TEST_CLOCK_OFFSET_S": str(-9 * 86400)}) as server:
+        server.change(domains(tenant("other.example")))
+    with site.serve(), Resolver() as resolver:
+        for argv in ([], ["example.com"]):
+            states = {r["domain"]: r["state"] for r in site.records(*argv)}
+            assert states["example.com"] == "withdrawing"
+            finished = diff(site, resolver, "--json", *argv)
+            assert finished.status == PROBLEMS and finished.err == ""
+            assert {r["domain"]: r["state"] for r in finished.json()} == states
+
+
 def test_gone_is_a_deletion_as_long_as_it_is_there(served, gone, resolver):
     resolver.set_records(served.site.records())  # with the last id, that of mode none
     finished = gone("--format", "nsupdate")
