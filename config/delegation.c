@@ -4,6 +4,7 @@
 #include "../base/err.h"
 #include "../base/name.h"
 #include "delegated.h"
+#include "id_floor.h"
 #include "ids.h"
 #include "policy.h"
 
@@ -119,18 +120,9 @@ int delegation_join(struct delegation *d, const struct domain_row *row, struct e
 
 /* --- the end ---------------------------------------------------------------------------------------------------- */
 
-static const struct span floor_key = {"delegated_floor", 15};
-
 /* The highest ids of all policies, those that were forgotten included: a domain that moves from one to the other must
  * see another id, and a policy that comes back must not repeat one. */
-static struct ids_used load_floor(struct db_txn *txn)
-{
-	struct ids_used used = {0};
-	struct span value;
-	if (db_get(txn, DB_META, floor_key, &value) == 0 && value.len == sizeof used)
-		memcpy(&used, value.p, sizeof used);
-	return used;
-}
+static const struct span floor_key = {"delegated_floor", 15};
 
 static bool is_new_body(const struct delegation_policy *p)
 {
@@ -191,7 +183,7 @@ int delegation_end(struct delegation *d, bool *out_changed, struct err *err)
 	*out_changed = false;
 	if (d->policy_count == 0)
 		return 0;
-	struct ids_used was = load_floor(d->txn), used = was;
+	struct ids_used was = id_floor_load(d->txn, floor_key), used = was;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < d->policy_count; i++) {
 		choose_id(d, d->policies[i], &used);
@@ -199,7 +191,7 @@ int delegation_end(struct delegation *d, bool *out_changed, struct err *err)
 		rc = publish(d, d->policies[i], out_changed, err);
 	}
 	if (rc == 0 && memcmp(&used, &was, sizeof used) != 0)
-		rc = db_put(d->txn, DB_META, floor_key, (struct span){(const char *)&used, sizeof used}, err);
+		rc = id_floor_store(d->txn, floor_key, &used, err);
 	struct delegation begun = *d;
 	delegation_deinit(d);
 	delegation_begin(d, begun.txn, begun.scheme, begun.now_unix_s, begun.late_unix_s);

@@ -8,6 +8,7 @@
 #include "delegation.h"
 #include "domains.h"
 #include "gone.h"
+#include "id_floor.h"
 #include "ids.h"
 #include "outbox.h"
 #include "outcome.h"
@@ -16,28 +17,19 @@
 
 #include <stdlib.h>
 
-static const struct span floor_key = {"id_floor", 8};
-
 /* The highest ids of rows that are gone: a domain that comes back must not repeat one. */
-static struct ids_used load_floor(struct db_txn *txn)
-{
-	struct ids_used used = {0};
-	struct span value;
-	if (db_get(txn, DB_META, floor_key, &value) == 0 && value.len == sizeof used)
-		memcpy(&used, value.p, sizeof used);
-	return used;
-}
+static const struct span floor_key = {"id_floor", 8};
 
 static int raise_floor(struct db_txn *txn, const struct domain_row *row, struct err *err)
 {
-	struct ids_used floor = load_floor(txn), was = floor;
+	struct ids_used floor = id_floor_load(txn, floor_key), was = floor;
 	if (row->stamp_unix_s > floor.stamp_unix_s)
 		floor.stamp_unix_s = row->stamp_unix_s;
 	if (row->serial > floor.serial)
 		floor.serial = row->serial;
 	if (memcmp(&floor, &was, sizeof floor) == 0)
 		return 0;
-	return db_put(txn, DB_META, floor_key, (struct span){(const char *)&floor, sizeof floor}, err);
+	return id_floor_store(txn, floor_key, &floor, err);
 }
 
 /* --- the index of withdrawn rows: date, then domain -----------------------------------------------------------------
@@ -106,7 +98,8 @@ static void next_id(const struct rows *r, struct domain_row *row, struct ids_use
 static void choose_id(const struct rows *r, struct domain_row *row, const struct domain_row *old,
 		      const struct spec *values, bool is_changed)
 {
-	struct ids_used used = old ? (struct ids_used){old->stamp_unix_s, old->serial} : load_floor(r->txn);
+	struct ids_used used = old ? (struct ids_used){old->stamp_unix_s, old->serial}
+				   : id_floor_load(r->txn, floor_key);
 	take_used(row, used);
 	if (spec_has(values, SPEC_ID)) {
 		memset(row->id, 0, sizeof row->id);

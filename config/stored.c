@@ -16,16 +16,16 @@ int stored_find(struct db_txn *txn, enum stored_value name, struct span *out)
 	return db_get(txn, DB_META, keys[name], out);
 }
 
-static bool is_stored(struct db_txn *txn, enum stored_value name, struct span value)
+bool stored_is(struct db_txn *txn, enum stored_value name, struct span value)
 {
 	struct span old;
 	int rc = stored_find(txn, name, &old);
-	return rc == 0 ? span_is(old, value) : value.len == 0;
+	return rc == 0 ? span_is(old, value) : rc == ERR_NOENT && value.len == 0;
 }
 
 int stored_put(struct db_txn *txn, enum stored_value name, struct span value, bool *out_changed, struct err *err)
 {
-	if (is_stored(txn, name, value))
+	if (stored_is(txn, name, value))
 		return 0;
 	*out_changed = true;
 	return db_put(txn, DB_META, keys[name], value, err);

@@ -26,6 +26,9 @@ enum stored_value {
 /* stored_find: valid as db_get's. 0, ERR_NOENT, ERR_IO. */
 int stored_find(struct db_txn *txn, enum stored_value name, struct span *out);
 
+/* stored_is: is that what is stored? An empty value is what is not there. */
+bool stored_is(struct db_txn *txn, enum stored_value name, struct span value);
+
 /* stored_put: *out_changed is set to true when it differed; otherwise untouched. */
 int stored_put(struct db_txn *txn, enum stored_value name, struct span value, bool *out_changed, struct err *err);
 

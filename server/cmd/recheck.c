@@ -28,13 +28,6 @@ void recheck_deinit(struct recheck *r)
 	buf_deinit(&r->settings);
 }
 
-static bool is_same_settings(const struct recheck *r, struct db_txn *txn)
-{
-	struct span stored;
-	int rc = stored_find(txn, STORED_SETTINGS, &stored);
-	return rc == 0 ? span_is(stored, buf_span(&r->settings)) : rc == ERR_NOENT && r->settings.len == 0;
-}
-
 static int look_at_server(struct recheck *r, struct err *err)
 {
 	bool was_running = r->context->server.is_running;
@@ -53,7 +46,7 @@ int recheck_renew(struct recheck *r, struct offer_world *w, struct err *err)
 	if (rc)
 		return err_set(err, rc, rc == ERR_NOMEM ? "out of memory" : "the store cannot be read");
 	w->now_unix_s = clock_unix_s();
-	if (!is_same_settings(r, w->txn))
+	if (!stored_is(w->txn, STORED_SETTINGS, buf_span(&r->settings)))
 		return err_set(err, ERR_CONFLICT, "the settings were changed meanwhile: run this again");
 	return look_at_server(r, err);
 }
