@@ -207,6 +207,7 @@ int batch_add(struct batch *b, const struct offer_world *w, struct span domain, 
 		return BATCH_FULL;
 	return offer_is_delegate(w, domain) ? add_policies(b, w, domain, entry) : add_domain(b, w, domain, entry);
 }
+
 int batch_end(struct batch *b)
 {
 	if (b->record_count)
@@ -229,8 +230,8 @@ static int note_published(const struct batch_item *item, struct db_txn *txn, str
 		return published_drop(txn, domain, err);
 	if (!is_known(txn, domain))
 		return 0;
-	if (published_get(txn, domain, &p) !=
-	    0) /* nothing was; or that is damaged, and what is known now replaces it */
+	/* nothing was; or that is damaged, and what is known now replaces it */
+	if (published_get(txn, domain, &p) != 0)
 		p = (struct published){.id = ""};
 	p.has_host = item->has_host;
 	p.has_report = item->has_report;

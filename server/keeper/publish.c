@@ -147,12 +147,6 @@ static void run_hook(struct publish *p)
 
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 
-static bool is_same_settings(const struct publish *p, struct db_txn *txn)
-{
-	struct span stored;
-	return stored_find(txn, STORED_SETTINGS, &stored) == 0 && span_is(stored, buf_span(&p->settings_stored));
-}
-
 /* enum walk_result, or an ERR_; ERR_CONFLICT: the settings are others by now. */
 static int look(struct publish *p)
 {
@@ -165,7 +159,8 @@ static int look(struct publish *p)
 	if (rc)
 		return rc;
 	metric_set(M_DNS_OWED, db_count(w.txn, DB_OUTBOX));
-	rc = is_same_settings(p, w.txn) ? walk_look(&p->walk, &w, format, &p->batch, SLICE_COUNT) : ERR_CONFLICT;
+	bool is_same = stored_is(w.txn, STORED_SETTINGS, buf_span(&p->settings_stored));
+	rc = is_same ? walk_look(&p->walk, &w, format, &p->batch, SLICE_COUNT) : ERR_CONFLICT;
 	db_end(w.txn);
 	return rc;
 }
@@ -249,13 +244,14 @@ static int find_settings(struct publish *p)
 static void hurry(struct publish *p)
 {
 	struct db_txn *txn;
+	p->is_hurried = false; /* once, also on a full disk: then only the pause is over */
+	p->paused_until_ms = 0;
 	if (db_begin_write(p->store, &txn, NULL) != 0)
 		return;
 	if (outbox_hurry(txn, NULL) == 0)
-		p->is_hurried = db_commit(txn, NULL) != 0;
+		(void)db_commit(txn, NULL);
 	else
 		db_end(txn);
-	p->paused_until_ms = 0;
 }
 
 /* Nobody publishes: nothing is owed. */
@@ -298,10 +294,13 @@ static void on_timer(uv_timer_t *timer)
 	struct publish *p = timer->data;
 	if (p->is_closing || p->child.is_running)
 		return;
-	if (!p->is_walking || p->is_hurried)
+	if (!p->is_walking || p->is_hurried) {
 		begin_walk(p);
-	else if (wait_ms(p))
-		come_again(p, wait_ms(p));
+		return;
+	}
+	uint64_t ms = wait_ms(p);
+	if (ms)
+		come_again(p, ms);
 	else
 		step(p);
 }
